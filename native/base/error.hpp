@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstddef>
+#include <stdexcept>
+#include <string>
+
+#include "base/address.hpp"
+
+namespace importlock {
+
+/// The root of what this library throws. `what()` is one line that says what was wrong and, where
+/// the user can act, what to do next. Only the doors (gdb module, command line) catch it.
+class Error : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// Memory of the target that could not be read whole.
+class FaultError : public Error {
+ public:
+  FaultError(Address address, std::size_t size);
+  [[nodiscard]] Address address() const { return address_; }
+  [[nodiscard]] std::size_t size() const { return size_; }
+
+ private:
+  Address address_;
+  std::size_t size_;
+};
+
+/// A file that could not be opened or read.
+class FileError : public Error {
+ public:
+  FileError(const std::string& path, int error_number);
+  [[nodiscard]] int error_number() const { return error_number_; }
+
+ private:
+  int error_number_;
+};
+
+/// Bytes, of a file or of the target, that are not what they claim to be.
+class FormatError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// A target that cannot be analysed at all: no CPython 2.7 in it, another architecture, gone.
+class TargetError : public Error {
+ public:
+  using Error::Error;
+};
+
+}  // namespace importlock

@@ -1,0 +1,88 @@
+#include "elf/debug_file.hpp"
+
+#include <fmt/format.h>
+#include <zlib.h>
+
+#include <array>
+#include <filesystem>
+#include <fstream>
+
+#include "base/error.hpp"
+
+namespace importlock {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::optional<std::uint32_t> crc_of(const std::string& path) {
+  std::ifstream stream(path, std::ios::binary);
+  if (!stream) return std::nullopt;
+  std::array<char, 65536> buffer{};
+  uLong crc = crc32(0, nullptr, 0);
+  while (stream.read(buffer.data(), buffer.size()) || stream.gcount() > 0) {
+    crc = crc32(crc, reinterpret_cast<const Bytef*>(buffer.data()),
+                static_cast<uInt>(stream.gcount()));
+  }
+  return static_cast<std::uint32_t>(crc);
+}
+
+std::vector<fs::path> debug_roots(const fs::path& image, std::span<const std::string> directories) {
+  std::vector<fs::path> roots(directories.begin(), directories.end());
+  for (auto folder = image.parent_path(); folder.has_relative_path();
+       folder = folder.parent_path()) {
+    roots.push_back(folder / "lib/debug");
+    roots.push_back(folder / "usr/lib/debug");
+  }
+  return roots;
+}
+
+/// Opens `path` where it is a debug file of `file`.
+std::optional<ElfFile> open_if_fits(const fs::path& path, const ElfFile& file,
+                                    const std::optional<DebugLink>& link,
+                                    std::vector<std::string>& refused) {
+  std::error_code ignored;
+  if (!fs::is_regular_file(path, ignored)) return std::nullopt;
+  if (fs::equivalent(path, file.path(), ignored)) return std::nullopt;
+  try {
+    auto debug = ElfFile::open(path.string());
+    const bool same_build = file.build_id() && debug.build_id()
+                                ? file.build_id() == debug.build_id()
+                                : link && crc_of(path.string()) == link->crc;
+    if (same_build && debug.machine() == file.machine()) return debug;
+    refused.push_back(fmt::format("debug file {} is of another build than {}: not used",
+                                  path.string(), file.path()));
+  } catch (const Error& error) {
+    refused.push_back(fmt::format("debug file not used: {}", error.what()));
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<ElfFile> find_debug_file(const ElfFile& file, std::span<const std::string> directories,
+                                       std::span<const std::string> already_loaded,
+                                       std::vector<std::string>& refused) {
+  const fs::path image(file.path());
+  const auto link = file.debug_link();
+  std::vector<fs::path> candidates(already_loaded.begin(), already_loaded.end());
+  const auto roots = debug_roots(image, directories);
+  if (const auto& id = file.build_id(); id && id->size() > 2) {
+    for (const auto& root : roots) {
+      candidates.push_back(root / ".build-id" / id->substr(0, 2) / (id->substr(2) + ".debug"));
+    }
+  }
+  if (link && link->file_name.find('/') == std::string::npos) {
+    candidates.push_back(image.parent_path() / link->file_name);
+    candidates.push_back(image.parent_path() / ".debug" / link->file_name);
+    for (const auto& root : roots) {
+      candidates.push_back(root / image.parent_path().relative_path() / link->file_name);
+    }
+  }
+  for (const auto& candidate : candidates) {
+    if (auto debug = open_if_fits(candidate, file, link, refused)) return debug;
+  }
+  return std::nullopt;
+}
+
+}  // namespace importlock

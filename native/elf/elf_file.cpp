@@ -1,0 +1,280 @@
+#include "elf/elf_file.hpp"
+
+#include <elf.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <gelf.h>
+#include <libelf.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "base/bytes.hpp"
+#include "base/error.hpp"
+
+namespace importlock {
+
+namespace {
+
+// A program of 2.7 has fewer than twenty; a core of a large one has some thousands.
+constexpr std::size_t most_program_headers = 1'000'000;
+constexpr std::size_t most_mapped_files = 1'000'000;
+
+std::string_view base_name(std::string_view symbol) {
+  // GCC's -flto and cloning passes append ".lto_priv.0", ".cold", ".constprop.0" and the like.
+  return symbol.substr(0, symbol.find('.', 1));
+}
+
+// A clone's suffix that still names the whole variable, unlike ".cold" or ".part.0" of a function.
+bool names_whole_object(std::string_view symbol) {
+  const auto suffix = symbol.substr(base_name(symbol).size());
+  if (suffix.empty() || suffix.starts_with(".lto_priv")) return true;
+  return std::ranges::all_of(suffix, [](char c) { return c == '.' || (c >= '0' && c <= '9'); });
+}
+
+Elf_Scn* find_section(Elf* elf, GElf_Word type) {
+  for (Elf_Scn* section = nullptr; (section = elf_nextscn(elf, section)) != nullptr;) {
+    GElf_Shdr header;
+    if (gelf_getshdr(section, &header) != nullptr && header.sh_type == type) return section;
+  }
+  return nullptr;
+}
+
+template <typename Visit>
+void for_each_symbol(Elf* elf, GElf_Word table_type, Visit visit) {
+  Elf_Scn* section = find_section(elf, table_type);
+  GElf_Shdr header;
+  if (section == nullptr || gelf_getshdr(section, &header) == nullptr) return;
+  Elf_Data* data = elf_getdata(section, nullptr);
+  if (data == nullptr || header.sh_entsize == 0) return;
+  const auto count = data->d_size / header.sh_entsize;
+  for (std::size_t i = 0; i < count && i <= INT32_MAX; ++i) {
+    GElf_Sym symbol;
+    if (gelf_getsym(data, static_cast<int>(i), &symbol) == nullptr) return;
+    const char* name = elf_strptr(elf, header.sh_link, symbol.st_name);
+    if (name != nullptr) visit(std::string_view(name), symbol);
+  }
+}
+
+}  // namespace
+
+ElfFile ElfFile::open(const std::string& path) {
+  elf_version(EV_CURRENT);
+  // O_NONBLOCK: a fifo in the place of a file must not make us wait for its writer.
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  if (descriptor < 0) throw FileError(path, errno);
+  ElfFile file(path, descriptor, nullptr);
+  struct stat status {};
+  if (::fstat(descriptor, &status) != 0) throw FileError(path, errno);
+  if (!S_ISREG(status.st_mode)) throw FormatError(path + " is not a regular file");
+  file.elf_ = elf_begin(descriptor, ELF_C_READ, nullptr);
+  if (file.elf_ == nullptr || elf_kind(file.elf_) != ELF_K_ELF) {
+    throw FormatError(path + " is not an ELF file");
+  }
+  file.read_headers();
+  file.read_build_id();
+  return file;
+}
+
+ElfFile::ElfFile(std::string path, int descriptor, Elf* elf)
+    : path_(std::move(path)), descriptor_(descriptor), elf_(elf) {}
+
+ElfFile::ElfFile(ElfFile&& other) noexcept
+    : path_(std::move(other.path_)),
+      descriptor_(std::exchange(other.descriptor_, -1)),
+      elf_(std::exchange(other.elf_, nullptr)),
+      machine_(other.machine_),
+      type_(other.type_),
+      segments_(std::move(other.segments_)),
+      note_segments_(std::move(other.note_segments_)),
+      build_id_(std::move(other.build_id_)) {}
+
+ElfFile& ElfFile::operator=(ElfFile&& other) noexcept {
+  std::swap(path_, other.path_);
+  std::swap(descriptor_, other.descriptor_);
+  std::swap(elf_, other.elf_);
+  machine_ = other.machine_;
+  type_ = other.type_;
+  segments_ = std::move(other.segments_);
+  note_segments_ = std::move(other.note_segments_);
+  build_id_ = std::move(other.build_id_);
+  return *this;
+}
+
+ElfFile::~ElfFile() {
+  if (elf_ != nullptr) elf_end(elf_);
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+bool ElfFile::is_core() const { return type_ == ET_CORE; }
+
+void ElfFile::read_headers() {
+  GElf_Ehdr header;
+  if (gelf_getehdr(elf_, &header) == nullptr || header.e_ident[EI_DATA] != ELFDATA2LSB) {
+    throw FormatError(path_ + " is not a little-endian ELF file");
+  }
+  machine_ = header.e_machine;
+  type_ = header.e_type;
+  std::size_t count = 0;
+  if (elf_getphdrnum(elf_, &count) != 0 || count > most_program_headers) {
+    throw FormatError(path_ + ": the ELF program headers are damaged");
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    GElf_Phdr program;
+    if (gelf_getphdr(elf_, static_cast<int>(i), &program) == nullptr) break;
+    const Segment segment{LinkAddress{program.p_vaddr}, program.p_offset, program.p_filesz,
+                          program.p_memsz, (program.p_flags & PF_W) != 0};
+    if (program.p_type == PT_LOAD) segments_.push_back(segment);
+    if (program.p_type == PT_NOTE) note_segments_.push_back(segment);
+  }
+}
+
+void ElfFile::read_build_id() {
+  if (type_ == ET_CORE) return;
+  for (Elf_Scn* section = nullptr; (section = elf_nextscn(elf_, section)) != nullptr;) {
+    GElf_Shdr header;
+    if (gelf_getshdr(section, &header) == nullptr || header.sh_type != SHT_NOTE) continue;
+    const Elf_Data* data = elf_rawdata(section, nullptr);
+    if (data == nullptr || data->d_buf == nullptr) continue;
+    build_id_ = build_id_in_notes({static_cast<const std::byte*>(data->d_buf), data->d_size});
+    if (build_id_) return;
+  }
+}
+
+std::optional<DebugLink> ElfFile::debug_link() const {
+  std::size_t names = 0;
+  if (elf_getshdrstrndx(elf_, &names) != 0) return std::nullopt;
+  for (Elf_Scn* section = nullptr; (section = elf_nextscn(elf_, section)) != nullptr;) {
+    GElf_Shdr header;
+    if (gelf_getshdr(section, &header) == nullptr) continue;
+    const char* name = elf_strptr(elf_, names, header.sh_name);
+    if (name == nullptr || std::string_view(name) != ".gnu_debuglink") continue;
+    const Elf_Data* data = elf_rawdata(section, nullptr);
+    if (data == nullptr || data->d_buf == nullptr) return std::nullopt;
+    // A zero-terminated name, padded to four bytes, then the CRC (gdb manual, "Separate Debug Files").
+    const std::string_view contents(static_cast<const char*>(data->d_buf), data->d_size);
+    const auto length = contents.find('\0');
+    if (length == std::string_view::npos || length == 0) return std::nullopt;
+    const auto crc = load<std::uint32_t>(std::as_bytes(std::span(contents)), (length + 4) & ~3ULL);
+    if (!crc) return std::nullopt;
+    return DebugLink{std::string(contents.substr(0, length)), *crc};
+  }
+  return std::nullopt;
+}
+
+SymbolsByName ElfFile::symbols(Table table, std::span<const std::string_view> wanted) const {
+  SymbolsByName found;
+  found.reserve(wanted.size());
+  for (const auto name : wanted) found.try_emplace(name);
+  for_each_symbol(elf_, table == Table::dynsym ? SHT_DYNSYM : SHT_SYMTAB,
+                  [&](std::string_view name, const GElf_Sym& symbol) {
+                    const auto entry = found.find(base_name(name));
+                    if (entry == found.end() || symbol.st_shndx == SHN_UNDEF) return;
+                    const auto type = GELF_ST_TYPE(symbol.st_info);
+                    if (type != STT_OBJECT && type != STT_FUNC && type != STT_NOTYPE) return;
+                    if (!names_whole_object(name)) return;
+                    entry->second.push_back({LinkAddress{symbol.st_value}, symbol.st_size});
+                  });
+  std::erase_if(found, [](const auto& entry) { return entry.second.empty(); });
+  return found;
+}
+
+bool ElfFile::mentions(std::string_view name) const {
+  bool found = false;
+  for_each_symbol(elf_, SHT_DYNSYM, [&](std::string_view symbol, const GElf_Sym&) {
+    found = found || symbol == name;
+  });
+  return found;
+}
+
+bool ElfFile::read_constant(LinkAddress address, std::span<std::byte> into) const {
+  const auto start = static_cast<std::uint64_t>(address);
+  for (const auto& segment : segments_) {
+    if (segment.writable) continue;
+    const auto first = static_cast<std::uint64_t>(segment.address);
+    if (start < first || start - first > segment.file_size ||
+        segment.file_size - (start - first) < into.size()) {
+      continue;
+    }
+    const auto offset = segment.file_offset + (start - first);
+    if (offset > INT64_MAX) return false;
+    const auto got = ::pread(descriptor_, into.data(), into.size(), static_cast<off_t>(offset));
+    return got >= 0 && static_cast<std::size_t>(got) == into.size();
+  }
+  return false;
+}
+
+std::vector<MappedFile> ElfFile::mapped_files() const {
+  std::vector<MappedFile> result;
+  std::size_t count = 0;
+  if (elf_getphdrnum(elf_, &count) != 0) return result;
+  for (std::size_t i = 0; i < count; ++i) {
+    GElf_Phdr program;
+    if (gelf_getphdr(elf_, static_cast<int>(i), &program) == nullptr) break;
+    if (program.p_type != PT_NOTE) continue;
+    Elf_Data* data = elf_getdata_rawchunk(elf_, static_cast<int64_t>(program.p_offset),
+                                          program.p_filesz, ELF_T_NHDR);
+    if (data == nullptr || data->d_buf == nullptr) continue;
+    const std::span all(static_cast<const std::byte*>(data->d_buf), data->d_size);
+    GElf_Nhdr note;
+    std::size_t name_at = 0;
+    std::size_t contents_at = 0;
+    for (std::size_t at = 0;
+         (at = gelf_getnote(data, at, &note, &name_at, &contents_at)) != 0;) {
+      if (note.n_type != NT_FILE) continue;
+      // Linux fs/binfmt_elf.c, fill_files_note(): long count, long page_size, then count of
+      // {long start, end, offset in pages}, then count zero-terminated names.
+      const auto contents = all.subspan(contents_at, note.n_descsz);
+      const bool wide = gelf_getclass(elf_) == ELFCLASS64;
+      const std::uint64_t word = wide ? 8 : 4;
+      const auto number = [&](std::uint64_t index) -> std::optional<std::uint64_t> {
+        if (wide) return load<std::uint64_t>(contents, index * word);
+        return load<std::uint32_t>(contents, index * word);
+      };
+      const auto files = number(0);
+      const auto page_size = number(1);
+      if (!files || !page_size || *files > most_mapped_files) return result;
+      auto name = (2 + 3 * *files) * word;
+      for (std::uint64_t file = 0; file < *files && name < contents.size(); ++file) {
+        const auto start = number(2 + 3 * file);
+        const auto end = number(3 + 3 * file);
+        const auto page = number(4 + 3 * file);
+        if (!start || !end || !page) break;
+        const auto rest = contents.subspan(name);
+        const auto stop = std::ranges::find(rest, std::byte{0});
+        const auto length = static_cast<std::size_t>(stop - rest.begin());
+        result.push_back({Address{*start}, Address{*end}, *page * *page_size,
+                          std::string(reinterpret_cast<const char*>(rest.data()), length)});
+        name += length + 1;
+      }
+      return result;
+    }
+  }
+  return result;
+}
+
+std::optional<std::string> build_id_in_notes(std::span<const std::byte> notes) {
+  std::uint64_t at = 0;
+  while (const auto header = load<Elf64_Nhdr>(notes, at)) {
+    const auto name_at = at + sizeof(Elf64_Nhdr);
+    const auto contents_at = name_at + ((std::uint64_t{header->n_namesz} + 3) & ~3ULL);
+    const auto next = contents_at + ((std::uint64_t{header->n_descsz} + 3) & ~3ULL);
+    if (contents_at + header->n_descsz > notes.size()) break;
+    const auto name = load<std::uint32_t>(notes, name_at);
+    constexpr std::uint32_t gnu = 0x00554e47;  // "GNU\0"
+    if (header->n_type == NT_GNU_BUILD_ID && header->n_namesz == 4 && name == gnu) {
+      std::string hex;
+      for (const auto byte : notes.subspan(contents_at, header->n_descsz)) {
+        hex += fmt::format("{:02x}", std::to_integer<unsigned>(byte));
+      }
+      return hex;
+    }
+    at = next;
+  }
+  return std::nullopt;
+}
+
+}  // namespace importlock

@@ -1,0 +1,21 @@
+#include "model/report.hpp"
+
+namespace importlock {
+
+int Report::status() const {
+  switch (verdict.kind) {
+    case VerdictKind::deadlock:
+    case VerdictKind::orphaned:
+    case VerdictKind::stalled:
+      return 1;
+    case VerdictKind::importing:
+      return 0;
+    case VerdictKind::free:
+      return verdict.cycle.empty() ? 0 : 1;
+    case VerdictKind::unknown:
+      return 2;
+  }
+  return 2;
+}
+
+}  // namespace importlock

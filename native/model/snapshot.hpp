@@ -1,0 +1,132 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/address.hpp"
+#include "base/known.hpp"
+
+namespace importlock {
+
+// What capture() saw in the target: plain values that need no target any more. Everything that the
+// report says is derived from one Snapshot by diagnose(), so a test can write a Snapshot by hand.
+
+enum class TargetKind { process, core, remote };
+
+struct TargetInfo {
+  TargetKind kind = TargetKind::process;
+  std::optional<int> pid;
+  std::string executable;
+  std::optional<std::string> core;  ///< path of the core file, for a core
+};
+
+struct PythonInfo {
+  Known<std::string> version;   ///< "2.7.18"
+  std::string image;            ///< path of the file that holds the interpreter's code
+  std::optional<std::string> build_id;
+  std::string arch;             ///< "x86_64", as uname -m has it
+  std::optional<bool> pydebug;  ///< built --with-pydebug, whose objects are laid out otherwise
+  std::optional<std::string> unicode;  ///< "ucs2" or "ucs4"
+};
+
+/// Which evidence gave the address of the lock's variables.
+enum class FoundBy { symtab, debug_file, code };
+
+/// A lock of Python/thread_pthread.h: its address, its extent and what its word says.
+struct LockFacts {
+  Address address;         ///< null: PyThread_allocate_lock has not been called for it yet
+  std::uint64_t size = 0;  ///< bytes from `address` in which a waiter's futex can lie
+  Known<bool> locked;
+};
+
+/// The three variables of Python/import.c (2.7): import_lock, import_lock_thread, import_lock_level.
+struct ImportLockFacts {
+  Known<LockFacts> lock;
+  Known<std::optional<PthreadId>> owner;  ///< empty optional: import_lock_thread is -1, no owner
+  Known<int> level;                       ///< how often the owner has taken it
+  std::optional<FoundBy> found_by;
+};
+
+/// interpreter_lock of Python/ceval.c and _PyThreadState_Current of Python/pystate.c.
+struct GilFacts {
+  Known<LockFacts> lock;
+  Known<std::optional<PthreadId>> holder;  ///< thread of _PyThreadState_Current
+};
+
+/// One Python frame.
+struct Frame {
+  std::string function;               ///< co_name; empty where it could not be read
+  std::string file;                   ///< co_filename as the code object has it
+  int line = 0;                       ///< 0 where it could not be told
+  std::optional<std::string> source;  ///< that line of the file, where the file is at hand
+};
+
+/// What the innermost Python frame has asked the interpreter's C code to do.
+struct Operation {
+  enum class Kind { import, fork, acquire_import_lock, codec_lookup, call };
+  Kind kind = Kind::call;
+  std::string text;       ///< "import decimal", "os.fork", "imp.acquire_lock", "codec lookup", "select.poll"
+  std::size_t frame = 0;  ///< index in frames of the line to show for it
+};
+
+/// A module whose body runs in this thread, which is what an import in progress looks like.
+struct ModuleInProgress {
+  std::string name;
+  std::size_t frame = 0;  ///< index in frames of the module's body, or of the import statement
+};
+
+/// A wait that the thread's Python frames show, recognised by code and type objects.
+struct PythonWait {
+  enum class Kind { join };
+  Kind kind = Kind::join;
+  std::string what;                 ///< name of the thread that is joined
+  std::optional<PthreadId> thread;  ///< its ident, where it runs
+  bool timed = false;               ///< ends by itself after a time
+  std::size_t frame = 0;            ///< index in frames of the caller, outside the library
+};
+
+/// A line at which this thread started another, found in code that is still on its stack.
+struct ThreadStart {
+  PthreadId started{};
+  std::string file;
+  int line = 0;
+};
+
+/// The system call that a thread is in.
+struct SystemCall {
+  long number = -1;
+  std::string name;                     ///< "futex", "read"; the number where the name is unknown
+  std::optional<Address> futex;         ///< of a FUTEX_WAIT: the word that is waited on
+  std::optional<std::uint64_t> first_argument;
+};
+
+struct ThreadFacts {
+  std::optional<Lwp> lwp;         ///< missing where the Python thread has no native thread any more
+  std::optional<int> gdb_thread;  ///< gdb's number, where gdb is the door
+  std::optional<PthreadId> ident;
+  std::string name;     ///< from threading._active; empty where that does not know the thread
+  bool python = false;  ///< has a PyThreadState
+  std::vector<Frame> frames;                  ///< innermost first
+  std::vector<ModuleInProgress> importing;    ///< outermost first, without __main__
+  /// Why the thread can be believed to hold the import lock: an import, a fork or
+  /// imp.acquire_lock on its stack. Empty where nothing on the stack says so.
+  std::string import_lock_evidence;
+  std::optional<Operation> operation;
+  std::optional<PythonWait> wait;
+  std::vector<ThreadStart> starts;
+  /// Missing: cannot be told. Empty optional: the thread is in no system call, it runs.
+  Known<std::optional<SystemCall>> system_call;
+};
+
+struct Snapshot {
+  TargetInfo target;
+  PythonInfo python;
+  ImportLockFacts import_lock;
+  GilFacts gil;
+  std::vector<ThreadFacts> threads;
+  std::vector<std::string> problems;  ///< what could not be read, one clause each
+};
+
+}  // namespace importlock

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/address.hpp"
+
+namespace importlock {
+
+/// The memory of a target; the one virtual interface of the library.
+class Memory {
+ public:
+  virtual ~Memory() = default;
+  Memory() = default;
+  Memory(const Memory&) = delete;
+  Memory& operator=(const Memory&) = delete;
+
+  /// Fills `into` wholly from `address` on, or throws FaultError with the range asked for.
+  virtual void read(Address address, std::span<std::byte> into) = 0;
+
+  /// `size` bytes at `address`. Throws FaultError.
+  std::vector<std::byte> bytes(Address address, std::size_t size);
+
+  /// The value of type T at `address`. Throws FaultError.
+  template <typename T>
+  T value(Address address) {
+    T result;
+    read(address, std::as_writable_bytes(std::span<T, 1>(&result, 1)));
+    return result;
+  }
+};
+
+}  // namespace importlock
