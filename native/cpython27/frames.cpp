@@ -1,0 +1,167 @@
+#include "cpython27/frames.hpp"
+
+#include <fmt/format.h>
+
+#include <unordered_set>
+
+#include "base/bytes.hpp"
+#include "base/error.hpp"
+
+namespace importlock {
+
+namespace {
+
+// sys.setrecursionlimit is 1000 by default; a frame chain longer than this is a loop or garbage.
+constexpr std::size_t most_frames = 100'000;
+constexpr std::size_t most_names = 65536;
+
+}  // namespace
+
+const Code* FrameReader::code(Address address) {
+  const auto [entry, fresh] = codes_.try_emplace(address);
+  auto& code = entry->second;
+  if (!fresh) return &code;
+  const auto& at = objects_.layout().code;
+  auto& memory = objects_.memory();
+  try {
+    if (!objects_.is(address, objects_.types().code)) throw FormatError("no code object");
+    code.name = objects_.text(objects_.pointer(address + at.co_name)).value_or("");
+    code.file = objects_.text(objects_.pointer(address + at.co_filename)).value_or("");
+    code.first_line = memory.value<std::int32_t>(address + at.co_firstlineno);
+    code.line_table = objects_.string_bytes(objects_.pointer(address + at.co_lnotab));
+    code.bytes = objects_.string_bytes(objects_.pointer(address + at.co_code));
+    code.names = objects_.items(objects_.pointer(address + at.co_names), most_names);
+    code.locals = memory.value<std::uint32_t>(address + at.co_nlocals);
+    code.stack_size = memory.value<std::uint32_t>(address + at.co_stacksize);
+  } catch (...) {
+    codes_.erase(entry);
+    throw;
+  }
+  return &code;
+}
+
+RawFrame FrameReader::frame(Address address) {
+  const auto& layout = objects_.layout();
+  const auto& at = layout.frame;
+  auto& memory = objects_.memory();
+  RawFrame frame;
+  frame.address = address;
+  frame.back = objects_.pointer(address + at.f_back);
+  frame.code_address = objects_.pointer(address + at.f_code);
+  frame.globals = objects_.pointer(address + at.f_globals);
+  frame.locals = objects_.pointer(address + at.f_locals);
+  frame.value_stack = objects_.pointer(address + at.f_valuestack);
+  frame.fast_locals = address + at.f_localsplus;
+  frame.lasti = memory.value<std::int32_t>(address + at.f_lasti);
+  frame.code = code(frame.code_address);
+  // Objects/frameobject.c, PyFrame_GetLineNumber: f_lineno counts only while tracing.
+  const auto traced = !objects_.pointer(address + at.f_trace).is_null();
+  frame.line = traced ? memory.value<std::int32_t>(address + at.f_lineno)
+                      : line_of(*frame.code, frame.lasti);
+  return frame;
+}
+
+std::vector<RawFrame> FrameReader::chain(Address innermost, std::string& problem) {
+  std::vector<RawFrame> frames;
+  std::unordered_set<Address> seen;
+  for (auto address = innermost; !address.is_null(); address = frames.back().back) {
+    if (!seen.insert(address).second || frames.size() == most_frames) {
+      problem = "its frames form a loop";
+      break;
+    }
+    try {
+      if (!objects_.is(address, objects_.types().frame)) {
+        problem = fmt::format("no frame object at {}", to_hex(address));
+        break;
+      }
+      frames.push_back(frame(address));
+    } catch (const Error& error) {
+      problem = error.what();
+      break;
+    }
+  }
+  return frames;
+}
+
+int FrameReader::line_of(const Code& code, int offset) {
+  int line = code.first_line;
+  int address = 0;
+  for (std::size_t i = 0; i + 1 < code.line_table.size(); i += 2) {
+    address += std::to_integer<int>(code.line_table[i]);
+    if (address > offset) break;
+    line += std::to_integer<int>(code.line_table[i + 1]);
+  }
+  return line;
+}
+
+std::optional<Instruction> FrameReader::instruction(const RawFrame& frame) const {
+  if (frame.code == nullptr || frame.lasti < 0) return std::nullopt;
+  return instruction_at(frame.code->bytes, static_cast<std::size_t>(frame.lasti));
+}
+
+std::string FrameReader::name_operand(const RawFrame& frame, const Instruction& instruction) {
+  if (instruction.argument >= frame.code->names.size()) return "";
+  return objects_.text(frame.code->names[instruction.argument]).value_or("");
+}
+
+std::optional<Callee> FrameReader::callee(const RawFrame& frame) {
+  const auto instruction = this->instruction(frame);
+  const auto above = instruction ? values_above_callee(*instruction) : std::nullopt;
+  if (!above) return std::nullopt;
+  const auto& layout = objects_.layout();
+  for (const int depth :
+       stack_depths_at(frame.code->bytes, static_cast<std::size_t>(frame.lasti))) {
+    const int slot = depth - *above - 1;
+    if (slot < 0 || static_cast<std::uint32_t>(slot) >= frame.code->stack_size) continue;
+    const auto place = frame.value_stack + static_cast<std::uint64_t>(slot) * layout.word;
+    try {
+      const auto function = objects_.pointer(place);
+      if (!objects_.is(function, objects_.types().c_function)) continue;
+      Callee callee;
+      callee.object = function;
+      // PyMethodDef.ml_name is its first field (Include/methodobject.h).
+      const auto method = objects_.pointer(function + layout.c_function.m_ml);
+      const auto name = objects_.c_string(objects_.pointer(method));
+      const auto module = objects_.text(objects_.pointer(function + layout.c_function.m_module));
+      const auto self = objects_.pointer(function + layout.c_function.m_self);
+      if (module) {
+        callee.name = *module + "." + name;
+      } else if (!self.is_null()) {
+        callee.name = objects_.type_name(objects_.type_of(self)) + "." + name;
+      } else {
+        callee.name = name;
+      }
+      if (*above > 0) callee.first_argument = objects_.pointer(place + layout.word);
+      return callee;
+    } catch (const Error&) {
+      // A slot above the live depth holds garbage; the next depth may be the true one.
+    }
+  }
+  return std::nullopt;
+}
+
+Address FrameReader::variable(const RawFrame& frame, const Instruction& load) {
+  const auto word = objects_.layout().word;
+  switch (load.opcode) {
+    case Opcode::load_fast:
+      if (load.argument >= frame.code->locals) return {};
+      return objects_.pointer(frame.fast_locals + std::uint64_t{load.argument} * word);
+    case Opcode::load_deref: {
+      const auto cell = objects_.pointer(
+          frame.fast_locals + (std::uint64_t{frame.code->locals} + load.argument) * word);
+      if (!objects_.is(cell, objects_.types().cell)) return {};
+      return objects_.pointer(cell + objects_.layout().cell.ob_ref);
+    }
+    case Opcode::load_name:
+    case Opcode::load_global: {
+      const auto name = name_operand(frame, load);
+      const auto local =
+          load.opcode == Opcode::load_name ? objects_.item(frame.locals, name) : Address{};
+      return local.is_null() ? objects_.item(frame.globals, name) : local;
+    }
+    default:
+      return {};
+  }
+}
+
+}  // namespace importlock
