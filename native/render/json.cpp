@@ -1,0 +1,89 @@
+#include "render/json.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "render/names.hpp"
+
+namespace importlock {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+template <typename T>
+Json or_null(const std::optional<T>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+Json hex_or_null(const std::optional<PthreadId>& ident) {
+  return ident ? Json(to_hex(*ident)) : Json(nullptr);
+}
+
+Json thread_json(const ThreadReport& thread) {
+  const auto& facts = thread.facts;
+  Json importing = Json::array();
+  for (const auto& module : facts.importing) importing.push_back(module.name);
+  Json waits = nullptr;
+  if (const auto& wait = thread.waits_for) {
+    waits = {{"kind", name_of(wait->kind)},
+             {"what", wait->what},
+             {"lwp", or_null(wait->lwp)},
+             {"because", wait->because.empty() ? Json(nullptr) : Json(wait->because)}};
+  }
+  Json frames = Json::array();
+  for (const auto& frame : facts.frames) {
+    frames.push_back({{"function", frame.function},
+                      {"file", frame.file},
+                      {"line", frame.line > 0 ? Json(frame.line) : Json(nullptr)},
+                      {"source", or_null(frame.source)}});
+  }
+  return {{"lwp", or_null(facts.lwp)},
+          {"gdb_thread", or_null(facts.gdb_thread)},
+          {"ident", hex_or_null(facts.ident)},
+          {"name", facts.name.empty() ? Json(nullptr) : Json(facts.name)},
+          {"python", facts.python},
+          {"holds", thread.holds},
+          {"importing", importing},
+          {"waits_for", waits},
+          {"frames", frames}};
+}
+
+}  // namespace
+
+std::string render_json(const Report& report) {
+  const auto& lock = report.import_lock;
+  Json json;
+  json["schema"] = "py-importlock/1";
+  json["target"] = {{"kind", name_of(report.target.kind)},
+                    {"pid", or_null(report.target.pid)},
+                    {"executable", report.target.executable},
+                    {"core", or_null(report.target.core)}};
+  json["python"] = {{"version", or_null(report.python.version.optional())},
+                    {"image", report.python.image},
+                    {"build_id", or_null(report.python.build_id)},
+                    {"arch", report.python.arch},
+                    {"pydebug", or_null(report.python.pydebug)},
+                    {"unicode", or_null(report.python.unicode)}};
+  const bool created = lock.lock && !lock.lock->address.is_null();
+  json["import_lock"] = {
+      {"state", name_of(report.import_lock_state)},
+      {"lock", created ? Json(to_hex(lock.lock->address)) : Json(nullptr)},
+      {"owner_ident", lock.owner ? hex_or_null(*lock.owner) : Json(nullptr)},
+      {"owner", or_null(report.import_lock_owner)},
+      {"level", or_null(lock.level.optional())},
+      {"waiters", report.import_lock_waiters},
+      {"found_by", lock.found_by ? Json(name_of(*lock.found_by)) : Json(nullptr)}};
+  json["gil"] = {{"state", name_of(report.gil_state)},
+                 {"holder", or_null(report.gil_holder)},
+                 {"waiters", report.gil_waiters}};
+  json["threads"] = Json::array();
+  for (const auto& thread : report.threads) json["threads"].push_back(thread_json(thread));
+  const auto& verdict = report.verdict;
+  json["verdict"] = {{"kind", name_of(verdict.kind)},   {"certain", verdict.certain},
+                     {"cycle", verdict.cycle},          {"summary", verdict.summary},
+                     {"advice", verdict.advice},        {"evidence", verdict.evidence}};
+  json["problems"] = report.problems;
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace importlock

@@ -1,0 +1,41 @@
+#include "render/names.hpp"
+
+#include <array>
+#include <cstddef>
+
+namespace importlock {
+
+namespace {
+
+template <std::size_t N, typename Kind>
+std::string_view pick(const std::array<std::string_view, N>& names, Kind kind) {
+  return names.at(static_cast<std::size_t>(kind));
+}
+
+}  // namespace
+
+std::string_view name_of(TargetKind kind) {
+  return pick(std::array<std::string_view, 3>{"process", "core", "remote"}, kind);
+}
+std::string_view name_of(FoundBy found_by) {
+  return pick(std::array<std::string_view, 3>{"symtab", "debug-file", "code"}, found_by);
+}
+std::string_view name_of(ImportLockState state) {
+  return pick(std::array<std::string_view, 4>{"held", "free", "never-used", "unknown"}, state);
+}
+std::string_view name_of(GilState state) {
+  return pick(std::array<std::string_view, 4>{"held", "free", "not-created", "unknown"}, state);
+}
+std::string_view name_of(WaitKind kind) {
+  return pick(std::array<std::string_view, 13>{"import-lock", "gil", "join", "lock", "rlock",
+                                               "condition", "event", "queue", "semaphore",
+                                               "child-process", "io", "sleep", "unknown"},
+              kind);
+}
+std::string_view name_of(VerdictKind kind) {
+  return pick(std::array<std::string_view, 6>{"deadlock", "orphaned", "stalled", "importing", "free",
+                                              "unknown"},
+              kind);
+}
+
+}  // namespace importlock
