@@ -82,8 +82,12 @@ class Diagnosis {
     if (report_.import_lock_state != ImportLockState::held) return;
     owner_ = by_ident(**report_.import_lock.owner);
     if (owner_ == nullptr) return;
-    // Idents are reused by pthreads: the thread of that id must show that it took the lock.
-    if (owner_->facts.import_lock_evidence.empty()) {
+    // Idents are reused by pthreads: the thread of that id must show that it took the lock. The
+    // owner never blocks on it either, since it may take it again (Python/import.c).
+    const auto& call = owner_->facts.system_call;
+    const bool waits_itself =
+        call && *call && lies_in((*call)->futex, report_.import_lock.lock);
+    if (owner_->facts.import_lock_evidence.empty() || waits_itself) {
       unproven_ = owner_;
       owner_ = nullptr;
       return;
