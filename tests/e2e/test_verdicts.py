@@ -1,6 +1,7 @@
 """The gdb command on real hung processes and on their cores."""
 
 import json
+import subprocess
 
 import pytest
 
@@ -96,20 +97,75 @@ def test_text_fits_80_columns(hang):
     assert "os.fork" in text and "videoin.py:17" in text
 
 
-@pytest.mark.parametrize("arguments, message", [
-    ((), "no process"),
-    (("-p", "SELF"), "no CPython 2.7"),
-])
-def test_bad_input_is_one_clear_line(arguments, message, tmp_path):
-    import subprocess
-    other = subprocess.Popen(["sleep", "60"])
-    try:
-        arguments = [str(other.pid) if word == "SELF" else word for word in arguments]
-        result = harness.run_gdb(*arguments, "-ex", "source %s" % harness.PLUGIN,
-                                 "-ex", "py-importlock",
-                                 "-ex", "printf \"status %d\\n\", $_py_importlock_status")
-    finally:
-        other.kill()
-        other.wait()
-    assert message in result.stderr
+SOURCE = ("-ex", "source %s" % harness.PLUGIN)
+STATUS = ("-ex", "printf \"status %d\\n\", $_py_importlock_status")
+
+
+def refused(message, *arguments):
+    """Runs the command with a command of ours after it: gdb is alive, the status is 2."""
+    result = harness.run_gdb(*arguments, "-ex", "py-importlock", *STATUS)
+    assert "status 2" in result.stdout
+    assert "py-importlock: " in result.stderr and message in result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.fixture
+def sleeper():
+    started = []
+
+    def start(*command):
+        started.append(subprocess.Popen(command, stdout=subprocess.PIPE))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def test_without_a_process():
+    refused("no process", *SOURCE)
+
+
+def test_with_a_process_that_is_not_python(sleeper):
+    refused("no CPython 2.7", "-p", str(sleeper("sleep", "60").pid), *SOURCE)
+
+
+def test_with_python_3(sleeper):
+    program = "import sys, time; sys.stdout.write('ready\\n'); sys.stdout.flush(); time.sleep(60)"
+    process = sleeper("/usr/bin/python3", "-c", program)
+    assert process.stdout.readline() == b"ready\n"
+    refused("CPython 3", "-p", str(process.pid), *SOURCE)
+
+
+def test_after_the_target_has_exited():
+    refused("no process", "/bin/true", "-ex", "run", *SOURCE)
+
+
+def test_with_a_core_cut_short(hang, tmp_path):
+    process = hang("popen_in_import", "shared")
+    whole = tmp_path / "core"
+    harness.gcore(process.pid, whole)
+    short = tmp_path / "short"
+    short.write_bytes(whole.read_bytes()[:20000])
+    refused("", "-c", str(short), *SOURCE)
+
+
+def test_unknown_option():
+    result = harness.run_gdb(*SOURCE, "-ex", "py-importlock -bogus")
+    assert "unknown option -bogus; see 'help py-importlock'" in result.stderr
+
+
+def test_options_complete():
+    result = harness.run_gdb(*SOURCE, "-ex", "complete py-importlock -j")
+    assert result.stdout.splitlines()[-1] == "py-importlock -json"
+
+
+def test_selected_thread_and_frame_are_restored(hang):
+    process = hang("popen_in_import", "shared")
+    result = harness.run_gdb("-p", str(process.pid), "-ex", "thread 2", "-ex", "frame 1", *SOURCE,
+                             "-ex", "py-importlock -json", "-ex",
+                             "python print('at', gdb.selected_thread().num, "
+                             "gdb.selected_frame().level())")
+    assert "at 2 1" in result.stdout
