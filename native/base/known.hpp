@@ -17,7 +17,7 @@ template <typename T>
 class Known {
  public:
   Known() : why_("not looked for") {}
-  Known(T value) : value_(std::move(value)) {}          // NOLINT(google-explicit-constructor)
+  Known(T value) : value_(std::move(value)) {}              // NOLINT(google-explicit-constructor)
   Known(Missing missing) : why_(std::move(missing.why)) {}  // NOLINT(google-explicit-constructor)
 
   [[nodiscard]] bool has_value() const { return value_.has_value(); }

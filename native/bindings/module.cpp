@@ -12,7 +12,8 @@
 #include "target/layered_memory.hpp"
 #include "target/target.hpp"
 
-// The door that gdb uses: gdb_plugin/py-importlock.py describes the inferior, this builds the Target.
+// The door that gdb uses: gdb_plugin/py-importlock.py describes the inferior, this builds the
+// Target.
 
 namespace py = pybind11;
 
@@ -49,8 +50,8 @@ Report report(const std::string& kind, std::optional<int> pid, const std::string
   target.memory =
       std::make_unique<CachedMemory>(source_of(std::move(read), std::move(memory_error)));
   for (const auto& item : threads) {
-    const auto [lwp, number, ident, call, first, second] =
-        item.cast<std::tuple<int, int, std::uint64_t, std::int64_t, std::uint64_t, std::uint64_t>>();
+    const auto [lwp, number, ident, call, first, second] = item.cast<
+        std::tuple<int, int, std::uint64_t, std::int64_t, std::uint64_t, std::uint64_t>>();
     NativeThread thread;
     thread.lwp = lwp;
     thread.gdb_thread = number;

@@ -35,39 +35,70 @@ int argument_count(std::uint32_t argument) {
 int effect(unsigned opcode, std::uint32_t argument) {
   const int n = static_cast<int>(argument & 0xffff);
   switch (opcode) {
-    case 4: case 82: case 93: case 100: case 101: case 105: case 109: case 116: case 124: case 135:
-    case 136: case 143:
-      return 1;
-    case 1: case 19: case 31: case 32: case 70: case 71: case 74: case 84: case 90: case 94:
-    case 96: case 97: case 107: case 108: case 111: case 112: case 114: case 115: case 125:
-    case 50: case 88: case 137: case 146:
-      return -1;
-    case 33: case 40: case 51: case 52: case 54: case 61: case 73: case 89: case 95: case 147:
-      return -2;
-    case 41: case 42: case 53: case 60: case 85:
-      return -3;
-    case 43:
-      return -4;
-    case 92:
-      return n - 1;
-    case 99:
-      return n;
-    case 102: case 103: case 104:
-      return 1 - n;
-    case 131:
-      return -argument_count(argument);
-    case 140: case 141:
-      return -argument_count(argument) - 1;
-    case 142:
-      return -argument_count(argument) - 2;
-    case 132:
-      return -n;
-    case 134:
-      return -n - 1;
-    case 133:
-      return n == 3 ? -2 : -1;
-    default:
-      break;
+    case 4:
+    case 82:
+    case 93:
+    case 100:
+    case 101:
+    case 105:
+    case 109:
+    case 116:
+    case 124:
+    case 135:
+    case 136:
+    case 143: return 1;
+    case 1:
+    case 19:
+    case 31:
+    case 32:
+    case 70:
+    case 71:
+    case 74:
+    case 84:
+    case 90:
+    case 94:
+    case 96:
+    case 97:
+    case 107:
+    case 108:
+    case 111:
+    case 112:
+    case 114:
+    case 115:
+    case 125:
+    case 50:
+    case 88:
+    case 137:
+    case 146: return -1;
+    case 33:
+    case 40:
+    case 51:
+    case 52:
+    case 54:
+    case 61:
+    case 73:
+    case 89:
+    case 95:
+    case 147: return -2;
+    case 41:
+    case 42:
+    case 53:
+    case 60:
+    case 85: return -3;
+    case 43: return -4;
+    case 92: return n - 1;
+    case 99: return n;
+    case 102:
+    case 103:
+    case 104: return 1 - n;
+    case 131: return -argument_count(argument);
+    case 140:
+    case 141: return -argument_count(argument) - 1;
+    case 142: return -argument_count(argument) - 2;
+    case 132: return -n;
+    case 134: return -n - 1;
+    case 133: return n == 3 ? -2 : -1;
+    default: break;
   }
   const bool binary = (opcode >= 20 && opcode <= 29) || (opcode >= 55 && opcode <= 59) ||
                       (opcode >= 62 && opcode <= 67) || (opcode >= 75 && opcode <= 79);
@@ -80,12 +111,14 @@ std::optional<Instruction> instruction_at(std::span<const std::byte> code, std::
   std::uint32_t high = 0;
   while (offset < code.size()) {
     const auto opcode = std::to_integer<unsigned>(code[offset]);
-    if (opcode < have_argument) return Instruction{Opcode{static_cast<std::uint8_t>(opcode)}, 0, offset + 1};
+    if (opcode < have_argument)
+      return Instruction{Opcode{static_cast<std::uint8_t>(opcode)}, 0, offset + 1};
     const auto argument = load<std::uint16_t>(code, offset + 1);
     if (!argument) return std::nullopt;
     offset += 3;
     if (opcode != extended_arg) {
-      return Instruction{Opcode{static_cast<std::uint8_t>(opcode)}, (high << 16) | *argument, offset};
+      return Instruction{Opcode{static_cast<std::uint8_t>(opcode)}, (high << 16) | *argument,
+                         offset};
     }
     high = *argument;
   }
@@ -94,15 +127,11 @@ std::optional<Instruction> instruction_at(std::span<const std::byte> code, std::
 
 std::optional<int> values_above_callee(const Instruction& instruction) {
   switch (instruction.opcode) {
-    case Opcode::call_function:
-      return argument_count(instruction.argument);
+    case Opcode::call_function: return argument_count(instruction.argument);
     case Opcode::call_function_var:
-    case Opcode::call_function_kw:
-      return argument_count(instruction.argument) + 1;
-    case Opcode::call_function_var_kw:
-      return argument_count(instruction.argument) + 2;
-    default:
-      return std::nullopt;
+    case Opcode::call_function_kw: return argument_count(instruction.argument) + 1;
+    case Opcode::call_function_var_kw: return argument_count(instruction.argument) + 2;
+    default: return std::nullopt;
   }
 }
 
@@ -139,7 +168,10 @@ std::vector<int> stack_depths_at(std::span<const std::byte> code, std::size_t wa
       push(next + argument, base + 3, std::move(handlers));
     };
     switch (opcode) {
-      case 83: case 130: case 80: case 119:  // RETURN_VALUE RAISE_VARARGS BREAK_LOOP CONTINUE_LOOP
+      case 83:
+      case 130:
+      case 80:
+      case 119:  // RETURN_VALUE RAISE_VARARGS BREAK_LOOP CONTINUE_LOOP
         continue;
       case 110:  // JUMP_FORWARD
         push(next + argument, state.depth, std::move(state.handlers));
@@ -156,24 +188,26 @@ std::vector<int> stack_depths_at(std::span<const std::byte> code, std::size_t wa
       case 93:  // FOR_ITER
         push(next + argument, state.depth - 1, state.handlers);
         break;
-      case 111: case 112:  // JUMP_IF_FALSE_OR_POP JUMP_IF_TRUE_OR_POP
+      case 111:
+      case 112:  // JUMP_IF_FALSE_OR_POP JUMP_IF_TRUE_OR_POP
         push(argument, state.depth, state.handlers);
         break;
-      case 114: case 115:  // POP_JUMP_IF_FALSE POP_JUMP_IF_TRUE
+      case 114:
+      case 115:  // POP_JUMP_IF_FALSE POP_JUMP_IF_TRUE
         push(argument, state.depth - 1, state.handlers);
         break;
       case 120:  // SETUP_LOOP: `break` goes there
         push(next + argument, state.depth, state.handlers);
         break;
-      case 122: case 143:  // SETUP_FINALLY SETUP_WITH
+      case 122:
+      case 143:  // SETUP_FINALLY SETUP_WITH
         finally_starts.insert(next + argument);
         handler(state.depth);
         break;
       case 121:  // SETUP_EXCEPT
         handler(state.depth);
         break;
-      default:
-        break;
+      default: break;
     }
     push(next, state.depth + effect(opcode, argument), std::move(state.handlers));
   }

@@ -93,7 +93,7 @@ class SourceLines {
 struct KnownCode {
   Address thread_join, condition_wait, codec_search;
   Address thread_type;
-  Address modules;  ///< sys.modules
+  Address modules;                                    ///< sys.modules
   std::unordered_map<std::uint64_t, Address> active;  ///< threading._active: ident to Thread
 };
 
@@ -217,8 +217,8 @@ class Capture {
          state = objects_.pointer(state + layout.thread_state.next)) {
       if (!states.insert(state).second) throw FormatError("its thread states form a loop");
       if (objects_.pointer(state + layout.thread_state.interp) != interpreter) {
-        throw FormatError(fmt::format("the thread state at {} belongs to no interpreter",
-                                      to_hex(state)));
+        throw FormatError(
+            fmt::format("the thread state at {} belongs to no interpreter", to_hex(state)));
       }
       read_thread(state, known, seen);
     }
@@ -235,8 +235,8 @@ class Capture {
       known.thread_join = code_of(objects_.attribute(known.thread_type, "join"));
       known.condition_wait =
           code_of(objects_.attribute(objects_.attribute(threading, "_Condition"), "wait"));
-      known.codec_search = code_of(
-          objects_.attribute(objects_.item(known.modules, "encodings"), "search_function"));
+      known.codec_search =
+          code_of(objects_.attribute(objects_.item(known.modules, "encodings"), "search_function"));
       objects_.for_each_item(objects_.attribute(threading, "_active"),
                              [&](Address ident, Address thread) {
                                if (const auto number = objects_.integer(ident)) {
@@ -347,7 +347,8 @@ class Capture {
     using Kind = Operation::Kind;
     for (std::size_t i = 0; i < raw.size() && i < 4; ++i) {
       if (raw[i].code_address == known.codec_search && !known.codec_search.is_null()) {
-        thread.operation = Operation{Kind::codec_lookup, "codec lookup", i + 1 < raw.size() ? i + 1 : i};
+        thread.operation =
+            Operation{Kind::codec_lookup, "codec lookup", i + 1 < raw.size() ? i + 1 : i};
         return;
       }
     }

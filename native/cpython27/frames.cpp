@@ -159,8 +159,7 @@ Address FrameReader::variable(const RawFrame& frame, const Instruction& load) {
           load.opcode == Opcode::load_name ? objects_.item(frame.locals, name) : Address{};
       return local.is_null() ? objects_.item(frame.globals, name) : local;
     }
-    default:
-      return {};
+    default: return {};
   }
 }
 

@@ -37,8 +37,8 @@ struct RawFrame {
 /// A function that a frame is calling.
 struct Callee {
   Address object;
-  std::string name;         ///< "posix.fork", "lock.acquire"; empty for what is not written in C
-  Address first_argument;   ///< null where there is none
+  std::string name;        ///< "posix.fork", "lock.acquire"; empty for what is not written in C
+  Address first_argument;  ///< null where there is none
 };
 
 /// Reads frames, and what the byte code at f_lasti does in them.

@@ -21,7 +21,7 @@ constexpr std::array<std::string_view, 5> static_names{
 
 struct TypeName {
   std::string_view symbol;
-  Address TypeObjects::* member;
+  Address TypeObjects::*member;
 };
 constexpr std::array<TypeName, 18> type_names{{
     {"PyType_Type", &TypeObjects::type},
@@ -92,8 +92,7 @@ std::optional<std::string> build_id_in_memory(Memory& memory, const ElfFile& fil
   for (const auto& notes : file.note_segments()) {
     constexpr std::uint64_t largest = 65536;
     try {
-      const auto bytes =
-          memory.bytes(bias + notes.address, std::min(notes.memory_size, largest));
+      const auto bytes = memory.bytes(bias + notes.address, std::min(notes.memory_size, largest));
       if (auto id = build_id_in_notes(bytes)) return id;
     } catch (const FaultError&) {
       // A core may leave the page out; then nothing contradicts the file.
@@ -157,12 +156,13 @@ Candidate find_image(const Target& target, std::span<const std::string_view> nam
   if (!unreadable.empty()) {
     throw TargetError(fmt::format(
         "the target's interpreter cannot be read ({}); give its files, for example with gdb's "
-        "'set sysroot'", unreadable));
+        "'set sysroot'",
+        unreadable));
   }
-  throw TargetError(fmt::format("no CPython 2.7 in the target: {} and the {} files it maps hold none",
-                                target.info.executable.empty() ? "the executable"
-                                                               : target.info.executable,
-                                target.mappings.size()));
+  throw TargetError(
+      fmt::format("no CPython 2.7 in the target: {} and the {} files it maps hold none",
+                  target.info.executable.empty() ? "the executable" : target.info.executable,
+                  target.mappings.size()));
 }
 
 /// One address for `name`, or why there is none.
@@ -182,18 +182,21 @@ Interpreter find_interpreter(const Target& target, std::vector<std::string>& pro
   const auto names = exported_names();
   auto image = find_image(target, names);
   if (image.file->machine() != EM_X86_64) {
-    throw TargetError(fmt::format("{} is not an x86-64 program, the only architecture that this "
-                                  "version of py-importlock reads", image.path));
+    throw TargetError(
+        fmt::format("{} is not an x86-64 program, the only architecture that this "
+                    "version of py-importlock reads",
+                    image.path));
   }
   Interpreter found;
   found.image = image.path;
   found.bias = image.bias;
   found.layout = layout_for(8, image.exported.contains(pydebug_mark),
                             image.exported.contains(ucs2_mark) ? 2 : 4);
-  found.lock_kind = image.file->mentions("sem_wait") ? LockKind::semaphore
-                                                     : LockKind::mutex_and_condition;
+  found.lock_kind =
+      image.file->mentions("sem_wait") ? LockKind::semaphore : LockKind::mutex_and_condition;
   for (const auto& [symbol, member] : type_names) {
-    found.types.*member = address_of(image.exported, image.bias, symbol).optional().value_or(Address{});
+    found.types.*member =
+        address_of(image.exported, image.bias, symbol).optional().value_or(Address{});
   }
 
   auto statics = image.file->symbols(ElfFile::Table::symtab, static_names);
@@ -207,7 +210,9 @@ Interpreter find_interpreter(const Target& target, std::vector<std::string>& pro
     }
     problems.insert(problems.end(), refused.begin(), refused.end());
   }
-  const auto variable = [&](std::string_view name) { return address_of(statics, image.bias, name); };
+  const auto variable = [&](std::string_view name) {
+    return address_of(statics, image.bias, name);
+  };
   found.variables.import_lock = variable("import_lock");
   found.variables.import_lock_thread = variable("import_lock_thread");
   found.variables.import_lock_level = variable("import_lock_level");

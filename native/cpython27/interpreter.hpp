@@ -15,11 +15,11 @@ namespace importlock {
 
 /// The static variables of the interpreter, by their names in CPython 2.7's source.
 struct Variables {
-  Known<Address> import_lock;            ///< Python/import.c
-  Known<Address> import_lock_thread;     ///< Python/import.c
-  Known<Address> import_lock_level;      ///< Python/import.c
-  Known<Address> interp_head;            ///< Python/pystate.c
-  Known<Address> interpreter_lock;       ///< Python/ceval.c
+  Known<Address> import_lock;              ///< Python/import.c
+  Known<Address> import_lock_thread;       ///< Python/import.c
+  Known<Address> import_lock_level;        ///< Python/import.c
+  Known<Address> interp_head;              ///< Python/pystate.c
+  Known<Address> interpreter_lock;         ///< Python/ceval.c
   Known<Address> py_thread_state_current;  ///< _PyThreadState_Current, Python/pystate.c
 };
 
@@ -34,8 +34,8 @@ enum class LockKind { semaphore, mutex_and_condition };
 
 /// The CPython 2.7 found in a target.
 struct Interpreter {
-  std::string image;               ///< path as the target names it
-  std::unique_ptr<ElfFile> file;   ///< that file, opened on this machine
+  std::string image;              ///< path as the target names it
+  std::unique_ptr<ElfFile> file;  ///< that file, opened on this machine
   LoadBias bias{};
   Layout layout;
   LockKind lock_kind = LockKind::semaphore;
@@ -45,8 +45,8 @@ struct Interpreter {
 };
 
 /// Finds the image that holds CPython 2.7 and the addresses of its variables. What is refused or
-/// missing goes to `problems`. Throws TargetError where the target has no CPython 2.7, is of another
-/// architecture, or the file of its interpreter cannot be had.
+/// missing goes to `problems`. Throws TargetError where the target has no CPython 2.7, is of
+/// another architecture, or the file of its interpreter cannot be had.
 Interpreter find_interpreter(const Target& target, std::vector<std::string>& problems);
 
 }  // namespace importlock

@@ -19,11 +19,11 @@ Layout layout_for(unsigned word, bool pydebug, unsigned unicode_width) {
   at.object = {field(8, 4), field(16, 8)};
   at.interpreter_state = {0, plain(8, 4), plain(16, 8), plain(24, 12)};
   at.thread_state = {0, plain(8, 4), plain(16, 8), plain(144, 80)};
-  at.frame = {field(24, 12), field(32, 16), field(40, 20), field(48, 24),   field(56, 28),
+  at.frame = {field(24, 12), field(32, 16), field(40, 20),  field(48, 24),  field(56, 28),
               field(64, 32), field(80, 40), field(120, 60), field(124, 64), field(376, 312)};
-  at.code = {field(16, 8),  field(20, 12), field(24, 16), field(32, 24), field(40, 28),
-             field(48, 32), field(64, 40), field(72, 44), field(80, 48), field(88, 52),
-             field(96, 56), field(104, 60)};
+  at.code = {field(16, 8),  field(20, 12), field(24, 16), field(32, 24),
+             field(40, 28), field(48, 32), field(64, 40), field(72, 44),
+             field(80, 48), field(88, 52), field(96, 56), field(104, 60)};
   at.string = {field(36, 20)};
   at.unicode = {field(16, 8), field(24, 12)};
   at.dict = {field(24, 12), field(32, 16), field(40, 20)};
@@ -34,7 +34,7 @@ Layout layout_for(unsigned word, bool pydebug, unsigned unicode_width) {
   at.class_object = {field(24, 12), field(32, 16)};
   at.method = {field(16, 8), field(24, 12)};
   at.c_function = {field(16, 8), field(24, 12), field(32, 16)};
-  at.type = {field(24, 12),  field(32, 16),   field(168, 84),
+  at.type = {field(24, 12),   field(32, 16),   field(168, 84),
              field(256, 128), field(264, 132), field(288, 144)};
   at.tuple = {field(24, 12)};
   at.list = {field(24, 12)};

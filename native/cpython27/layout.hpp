@@ -15,9 +15,15 @@ struct Layout {
   bool pydebug = false;
   unsigned unicode_width = 4;  ///< sizeof(Py_UNICODE)
 
-  struct { Offset ob_type, ob_size; } object;
-  struct { Offset next, tstate_head, modules, sysdict; } interpreter_state;
-  struct { Offset next, interp, frame, thread_id; } thread_state;
+  struct {
+    Offset ob_type, ob_size;
+  } object;
+  struct {
+    Offset next, tstate_head, modules, sysdict;
+  } interpreter_state;
+  struct {
+    Offset next, interp, frame, thread_id;
+  } thread_state;
   struct {
     Offset f_back, f_code, f_builtins, f_globals, f_locals, f_valuestack, f_trace, f_lasti,
         f_lineno, f_localsplus;
@@ -26,22 +32,54 @@ struct Layout {
     Offset co_argcount, co_nlocals, co_stacksize, co_code, co_consts, co_names, co_freevars,
         co_cellvars, co_filename, co_name, co_firstlineno, co_lnotab;
   } code;
-  struct { Offset ob_sval; } string;
-  struct { Offset length, str; } unicode;
-  struct { Offset ma_used, ma_mask, ma_table; } dict;
-  struct { Offset me_key, me_value, size; } dict_entry;
-  struct { Offset ob_ival; } integer;
-  struct { Offset ob_digit; } long_integer;
-  struct { Offset in_class, in_dict; } instance;
-  struct { Offset cl_dict, cl_name; } class_object;
-  struct { Offset im_func, im_self; } method;
-  struct { Offset m_ml, m_self, m_module; } c_function;
-  struct { Offset tp_name, tp_basicsize, tp_flags, tp_base, tp_dict, tp_dictoffset; } type;
-  struct { Offset ob_item; } tuple;
-  struct { Offset ob_item; } list;
-  struct { Offset func_code; } function;
-  struct { Offset md_dict; } module;
-  struct { Offset ob_ref; } cell;
+  struct {
+    Offset ob_sval;
+  } string;
+  struct {
+    Offset length, str;
+  } unicode;
+  struct {
+    Offset ma_used, ma_mask, ma_table;
+  } dict;
+  struct {
+    Offset me_key, me_value, size;
+  } dict_entry;
+  struct {
+    Offset ob_ival;
+  } integer;
+  struct {
+    Offset ob_digit;
+  } long_integer;
+  struct {
+    Offset in_class, in_dict;
+  } instance;
+  struct {
+    Offset cl_dict, cl_name;
+  } class_object;
+  struct {
+    Offset im_func, im_self;
+  } method;
+  struct {
+    Offset m_ml, m_self, m_module;
+  } c_function;
+  struct {
+    Offset tp_name, tp_basicsize, tp_flags, tp_base, tp_dict, tp_dictoffset;
+  } type;
+  struct {
+    Offset ob_item;
+  } tuple;
+  struct {
+    Offset ob_item;
+  } list;
+  struct {
+    Offset func_code;
+  } function;
+  struct {
+    Offset md_dict;
+  } module;
+  struct {
+    Offset ob_ref;
+  } cell;
 };
 
 /// The layout of a build with pointers of `word` bytes (4 or 8).

@@ -11,7 +11,7 @@ namespace importlock {
 
 namespace {
 
-constexpr std::uint64_t longest_string = 1 << 24;   // co_code and co_lnotab of real modules: < 1 MiB
+constexpr std::uint64_t longest_string = 1 << 24;  // co_code and co_lnotab of real modules: < 1 MiB
 constexpr std::uint64_t most_dict_slots = 1 << 22;  // sys.modules of a huge program: some 2^14
 constexpr int longest_type_chain = 100;
 
@@ -67,7 +67,8 @@ std::optional<std::string> Objects::text(Address object, std::size_t most) {
   }
   if (type == types_.unicode) {
     const auto length = pointer(object + layout_.unicode.length).value();
-    if (length > longest_string) throw FormatError("a unicode of the target claims an absurd length");
+    if (length > longest_string)
+      throw FormatError("a unicode of the target claims an absurd length");
     const auto count = std::min<std::size_t>(length, most);
     const auto start = pointer(object + layout_.unicode.str);
     const auto bytes = memory_.bytes(start, count * layout_.unicode_width);
@@ -107,8 +108,8 @@ std::optional<std::int64_t> Objects::integer(Address object) {
   if (type == types_.long_integer) {
     // Include/longintrepr.h: |ob_size| digits, least significant first; the sign is ob_size's.
     const auto raw = pointer(object + layout_.object.ob_size).value();
-    const auto size = layout_.word == 8 ? static_cast<std::int64_t>(raw)
-                                        : static_cast<std::int32_t>(raw);
+    const auto size =
+        layout_.word == 8 ? static_cast<std::int64_t>(raw) : static_cast<std::int32_t>(raw);
     const auto digits = size < 0 ? -size : size;
     const unsigned bits = layout_.word == 8 ? 30 : 15;
     if (digits < 0 || digits > (62 + bits) / bits) return std::nullopt;

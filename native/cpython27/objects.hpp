@@ -16,7 +16,8 @@ namespace importlock {
 
 /// Reads objects of CPython 2.7 in the target. Every length that the target gives is bounded.
 /// Functions that return an optional or a null Address do so where the object is not of the kind
-/// asked for; all throw FaultError where memory cannot be read, FormatError where a length is absurd.
+/// asked for; all throw FaultError where memory cannot be read, FormatError where a length is
+/// absurd.
 class Objects {
  public:
   Objects(Memory& memory, const Layout& layout, const TypeObjects& types)

@@ -85,8 +85,7 @@ class Diagnosis {
     // Idents are reused by pthreads: the thread of that id must show that it took the lock. The
     // owner never blocks on it either, since it may take it again (Python/import.c).
     const auto& call = owner_->facts.system_call;
-    const bool waits_itself =
-        call && *call && lies_in((*call)->futex, report_.import_lock.lock);
+    const bool waits_itself = call && *call && lies_in((*call)->futex, report_.import_lock.lock);
     if (owner_->facts.import_lock_evidence.empty() || waits_itself) {
       unproven_ = owner_;
       owner_ = nullptr;
@@ -171,10 +170,11 @@ class Diagnosis {
       case ImportLockState::unknown:
         verdict.kind = VerdictKind::unknown;
         verdict.summary = "The state of the import lock could not be read.";
-        verdict.advice = report_.import_lock.found_by
-                             ? "See the problems below."
-                             : "Install the debug symbols of this Python (Debian: python2.7-dbg), or "
-                               "point gdb to them with 'set debug-file-directory', and run it again.";
+        verdict.advice =
+            report_.import_lock.found_by
+                ? "See the problems below."
+                : "Install the debug symbols of this Python (Debian: python2.7-dbg), or "
+                  "point gdb to them with 'set debug-file-directory', and run it again.";
         return;
       case ImportLockState::free:
       case ImportLockState::never_used:
@@ -183,8 +183,7 @@ class Diagnosis {
                               ? "The import lock is free; it holds nobody up."
                               : "The import lock has never been used; it holds nobody up.";
         return;
-      case ImportLockState::held:
-        break;
+      case ImportLockState::held: break;
     }
     if (owner_ == nullptr) {
       conclude_without_owner();
@@ -197,11 +196,11 @@ class Diagnosis {
     } else if (report_.import_lock_waiters.empty() || !owner_->waits_for ||
                owner_->waits_for->kind == WaitKind::gil) {
       verdict.kind = VerdictKind::importing;
-      verdict.summary =
-          fmt::format("{} holds the import lock while importing{}{}.", label(owner_->facts),
-                      module_clause(), report_.import_lock_waiters.empty()
-                                           ? "; nobody waits for it"
-                                           : fmt::format("; {} wait for it, and it runs", waiters()));
+      verdict.summary = fmt::format("{} holds the import lock while importing{}{}.",
+                                    label(owner_->facts), module_clause(),
+                                    report_.import_lock_waiters.empty()
+                                        ? "; nobody waits for it"
+                                        : fmt::format("; {} wait for it, and it runs", waiters()));
     } else {
       verdict.kind = VerdictKind::stalled;
       verdict.certain = false;
@@ -224,9 +223,8 @@ class Diagnosis {
           "the owner's id may have been reused by a later thread; its stack shows no import");
       return;
     }
-    const auto unmatched = std::ranges::count_if(report_.threads, [](const ThreadReport& thread) {
-      return !thread.facts.ident;
-    });
+    const auto unmatched = std::ranges::count_if(
+        report_.threads, [](const ThreadReport& thread) { return !thread.facts.ident; });
     if (report_.threads.empty() || unmatched > 0) {
       verdict.kind = VerdictKind::unknown;
       verdict.summary = "The import lock is held, but its owner could not be matched to a thread.";
@@ -235,7 +233,8 @@ class Diagnosis {
     }
     verdict.kind = VerdictKind::orphaned;
     verdict.summary = fmt::format(
-        "The import lock is held by thread {}, which is not alive in this process; {} wait for ever.",
+        "The import lock is held by thread {}, which is not alive in this process; {} wait for "
+        "ever.",
         to_hex(**report_.import_lock.owner), waiters());
     verdict.advice =
         "Only a restart helps. Look for a fork in C code without PyOS_AfterFork, or a thread that "
@@ -253,14 +252,15 @@ class Diagnosis {
         "{} holds the import lock, importing{}, and waits for {}, which {}needs the import lock{}.",
         label(owner_->facts), module_clause(), label(cycle[1]->facts),
         cycle.size() > 2 ? "through others " : "",
-        cycle.back()->waits_for->because.empty() ? ""
-                                                 : fmt::format(" ({})", cycle.back()->waits_for->because));
+        cycle.back()->waits_for->because.empty()
+            ? ""
+            : fmt::format(" ({})", cycle.back()->waits_for->because));
     verdict.evidence.push_back(hold_sentence());
     for (const auto* thread : cycle) {
       const auto& wait = *thread->waits_for;
-      std::string sentence = fmt::format("{} waits for {}", label(thread->facts),
-                                         wait.kind == WaitKind::join ? "the end of " + wait.what
-                                                                     : "the " + wait.what);
+      std::string sentence =
+          fmt::format("{} waits for {}", label(thread->facts),
+                      wait.kind == WaitKind::join ? "the end of " + wait.what : "the " + wait.what);
       if (!wait.because.empty()) sentence += fmt::format(" in {}", wait.because);
       if (wait.frame < thread->facts.frames.size()) {
         const auto& frame = thread->facts.frames[wait.frame];
@@ -270,8 +270,8 @@ class Diagnosis {
     }
     for (const auto& start : owner_->facts.starts) {
       if (start.started != cycle[1]->facts.ident) continue;
-      verdict.evidence.push_back(
-          fmt::format("{} was started at {}.", label(cycle[1]->facts), place(start.file, start.line)));
+      verdict.evidence.push_back(fmt::format("{} was started at {}.", label(cycle[1]->facts),
+                                             place(start.file, start.line)));
       start_ = place(start.file, start.line);
     }
     const auto waits_behind = report_.import_lock_waiters.size() - 1;
@@ -293,8 +293,7 @@ class Diagnosis {
   }
 
   std::string module() const {
-    return owner_->facts.importing.empty() ? "the module"
-                                           : owner_->facts.importing.back().name;
+    return owner_->facts.importing.empty() ? "the module" : owner_->facts.importing.back().name;
   }
   std::string module_clause() const {
     return owner_->facts.importing.empty() ? "" : " " + module();

@@ -60,7 +60,8 @@ std::optional<ElfFile> open_if_fits(const fs::path& path, const ElfFile& file,
 
 }  // namespace
 
-std::optional<ElfFile> find_debug_file(const ElfFile& file, std::span<const std::string> directories,
+std::optional<ElfFile> find_debug_file(const ElfFile& file,
+                                       std::span<const std::string> directories,
                                        std::span<const std::string> already_loaded,
                                        std::vector<std::string>& refused) {
   const fs::path image(file.path());

@@ -154,7 +154,8 @@ std::optional<DebugLink> ElfFile::debug_link() const {
     if (name == nullptr || std::string_view(name) != ".gnu_debuglink") continue;
     const Elf_Data* data = elf_rawdata(section, nullptr);
     if (data == nullptr || data->d_buf == nullptr) return std::nullopt;
-    // A zero-terminated name, padded to four bytes, then the CRC (gdb manual, "Separate Debug Files").
+    // A zero-terminated name, padded to four bytes, then the CRC (gdb manual, "Separate Debug
+    // Files").
     const std::string_view contents(static_cast<const char*>(data->d_buf), data->d_size);
     const auto length = contents.find('\0');
     if (length == std::string_view::npos || length == 0) return std::nullopt;
@@ -222,8 +223,7 @@ std::vector<MappedFile> ElfFile::mapped_files() const {
     GElf_Nhdr note;
     std::size_t name_at = 0;
     std::size_t contents_at = 0;
-    for (std::size_t at = 0;
-         (at = gelf_getnote(data, at, &note, &name_at, &contents_at)) != 0;) {
+    for (std::size_t at = 0; (at = gelf_getnote(data, at, &note, &name_at, &contents_at)) != 0;) {
       if (note.n_type != NT_FILE) continue;
       // Linux fs/binfmt_elf.c, fill_files_note(): long count, long page_size, then count of
       // {long start, end, offset in pages}, then count zero-terminated names.

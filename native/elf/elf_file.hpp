@@ -73,7 +73,7 @@ class ElfFile {
   ~ElfFile();
 
   [[nodiscard]] const std::string& path() const { return path_; }
-  [[nodiscard]] int machine() const { return machine_; }          ///< EM_X86_64 …
+  [[nodiscard]] int machine() const { return machine_; }  ///< EM_X86_64 …
   [[nodiscard]] bool is_core() const;
   /// The PT_LOAD segments.
   [[nodiscard]] const std::vector<Segment>& segments() const { return segments_; }

@@ -6,14 +6,10 @@ int Report::status() const {
   switch (verdict.kind) {
     case VerdictKind::deadlock:
     case VerdictKind::orphaned:
-    case VerdictKind::stalled:
-      return 1;
-    case VerdictKind::importing:
-      return 0;
-    case VerdictKind::free:
-      return verdict.cycle.empty() ? 0 : 1;
-    case VerdictKind::unknown:
-      return 2;
+    case VerdictKind::stalled: return 1;
+    case VerdictKind::importing: return 0;
+    case VerdictKind::free: return verdict.cycle.empty() ? 0 : 1;
+    case VerdictKind::unknown: return 2;
   }
   return 2;
 }

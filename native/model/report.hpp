@@ -8,24 +8,36 @@
 
 namespace importlock {
 
-// What diagnose() concludes from a Snapshot. The JSON contract (docs/using.md) is this, written out.
+// What diagnose() concludes from a Snapshot. The JSON contract (docs/using.md) is this, written
+// out.
 
 enum class ImportLockState { held, free, never_used, unknown };
 enum class GilState { held, free, not_created, unknown };
 
 enum class WaitKind {
-  import_lock, gil, join, lock, rlock, condition, event, queue, semaphore, child_process, io, sleep,
+  import_lock,
+  gil,
+  join,
+  lock,
+  rlock,
+  condition,
+  event,
+  queue,
+  semaphore,
+  child_process,
+  io,
+  sleep,
   unknown,
 };
 
 /// What a blocked thread waits for.
 struct Wait {
   WaitKind kind = WaitKind::unknown;
-  std::string what;         ///< "import lock", "Thread-1"
-  std::optional<Lwp> lwp;   ///< the thread that must act, where that can be told
-  std::string because;      ///< what the thread was doing: "os.fork", "import decimal", "Thread.join"
-  bool timed = false;       ///< ends by itself after a time
-  std::size_t frame = 0;    ///< index in frames of the line to show for it
+  std::string what;        ///< "import lock", "Thread-1"
+  std::optional<Lwp> lwp;  ///< the thread that must act, where that can be told
+  std::string because;    ///< what the thread was doing: "os.fork", "import decimal", "Thread.join"
+  bool timed = false;     ///< ends by itself after a time
+  std::size_t frame = 0;  ///< index in frames of the line to show for it
 };
 
 /// A thread with what was concluded of it.
@@ -39,10 +51,10 @@ enum class VerdictKind { deadlock, orphaned, stalled, importing, free, unknown }
 
 struct Verdict {
   VerdictKind kind = VerdictKind::unknown;
-  bool certain = true;       ///< false where a time-out or something outside the process may end it
-  std::vector<Lwp> cycle;    ///< each waits for the next, the last for the first
-  std::string summary;       ///< one sentence
-  std::string advice;        ///< what to change; empty where nothing needs to
+  bool certain = true;     ///< false where a time-out or something outside the process may end it
+  std::vector<Lwp> cycle;  ///< each waits for the next, the last for the first
+  std::string summary;     ///< one sentence
+  std::string advice;      ///< what to change; empty where nothing needs to
   std::vector<std::string> evidence;  ///< the facts that force the verdict, one sentence each
 };
 

@@ -23,8 +23,8 @@ struct TargetInfo {
 };
 
 struct PythonInfo {
-  Known<std::string> version;   ///< "2.7.18"
-  std::string image;            ///< path of the file that holds the interpreter's code
+  Known<std::string> version;  ///< "2.7.18"
+  std::string image;           ///< path of the file that holds the interpreter's code
   std::optional<std::string> build_id;
   std::string arch;             ///< "x86_64", as uname -m has it
   std::optional<bool> pydebug;  ///< built --with-pydebug, whose objects are laid out otherwise
@@ -41,7 +41,8 @@ struct LockFacts {
   Known<bool> locked;
 };
 
-/// The three variables of Python/import.c (2.7): import_lock, import_lock_thread, import_lock_level.
+/// The three variables of Python/import.c (2.7): import_lock, import_lock_thread,
+/// import_lock_level.
 struct ImportLockFacts {
   Known<LockFacts> lock;
   Known<std::optional<PthreadId>> owner;  ///< empty optional: import_lock_thread is -1, no owner
@@ -67,7 +68,8 @@ struct Frame {
 struct Operation {
   enum class Kind { import, fork, acquire_import_lock, codec_lookup, call };
   Kind kind = Kind::call;
-  std::string text;       ///< "import decimal", "os.fork", "imp.acquire_lock", "codec lookup", "select.poll"
+  std::string
+      text;  ///< "import decimal", "os.fork", "imp.acquire_lock", "codec lookup", "select.poll"
   std::size_t frame = 0;  ///< index in frames of the line to show for it
 };
 
@@ -97,8 +99,8 @@ struct ThreadStart {
 /// The system call that a thread is in.
 struct SystemCall {
   long number = -1;
-  std::string name;                     ///< "futex", "read"; the number where the name is unknown
-  std::optional<Address> futex;         ///< of a FUTEX_WAIT: the word that is waited on
+  std::string name;              ///< "futex", "read"; the number where the name is unknown
+  std::optional<Address> futex;  ///< of a FUTEX_WAIT: the word that is waited on
   std::optional<std::uint64_t> first_argument;
 };
 
@@ -106,10 +108,10 @@ struct ThreadFacts {
   std::optional<Lwp> lwp;         ///< missing where the Python thread has no native thread any more
   std::optional<int> gdb_thread;  ///< gdb's number, where gdb is the door
   std::optional<PthreadId> ident;
-  std::string name;     ///< from threading._active; empty where that does not know the thread
-  bool python = false;  ///< has a PyThreadState
-  std::vector<Frame> frames;                  ///< innermost first
-  std::vector<ModuleInProgress> importing;    ///< outermost first, without __main__
+  std::string name;           ///< from threading._active; empty where that does not know the thread
+  bool python = false;        ///< has a PyThreadState
+  std::vector<Frame> frames;  ///< innermost first
+  std::vector<ModuleInProgress> importing;  ///< outermost first, without __main__
   /// Why the thread can be believed to hold the import lock: an import, a fork or
   /// imp.acquire_lock on its stack. Empty where nothing on the stack says so.
   std::string import_lock_evidence;

@@ -79,9 +79,9 @@ std::string render_json(const Report& report) {
   json["threads"] = Json::array();
   for (const auto& thread : report.threads) json["threads"].push_back(thread_json(thread));
   const auto& verdict = report.verdict;
-  json["verdict"] = {{"kind", name_of(verdict.kind)},   {"certain", verdict.certain},
-                     {"cycle", verdict.cycle},          {"summary", verdict.summary},
-                     {"advice", verdict.advice},        {"evidence", verdict.evidence}};
+  json["verdict"] = {{"kind", name_of(verdict.kind)}, {"certain", verdict.certain},
+                     {"cycle", verdict.cycle},        {"summary", verdict.summary},
+                     {"advice", verdict.advice},      {"evidence", verdict.evidence}};
   json["problems"] = report.problems;
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }

@@ -33,8 +33,8 @@ std::string_view name_of(WaitKind kind) {
               kind);
 }
 std::string_view name_of(VerdictKind kind) {
-  return pick(std::array<std::string_view, 6>{"deadlock", "orphaned", "stalled", "importing", "free",
-                                              "unknown"},
+  return pick(std::array<std::string_view, 6>{"deadlock", "orphaned", "stalled", "importing",
+                                              "free", "unknown"},
               kind);
 }
 

@@ -42,16 +42,16 @@ class TextReport {
     for (const auto& thread : report_.threads) print(thread);
     out_ += "\n";
     const auto& python = report_.python;
-    paragraph("", 0,
-              fmt::format("Python {}, {}; import lock {}, level {}, found by {}; GIL {}.",
-                          python.version.optional().value_or("2.7"), python.image,
-                          name_of(report_.import_lock_state),
-                          report_.import_lock.level ? fmt::format("{}", *report_.import_lock.level)
-                                                    : "unknown",
-                          report_.import_lock.found_by ? name_of(*report_.import_lock.found_by)
-                                                       : "nothing",
-                          name_of(report_.gil_state)),
-              0);
+    paragraph(
+        "", 0,
+        fmt::format(
+            "Python {}, {}; import lock {}, level {}, found by {}; GIL {}.",
+            python.version.optional().value_or("2.7"), python.image,
+            name_of(report_.import_lock_state),
+            report_.import_lock.level ? fmt::format("{}", *report_.import_lock.level) : "unknown",
+            report_.import_lock.found_by ? name_of(*report_.import_lock.found_by) : "nothing",
+            name_of(report_.gil_state)),
+        0);
     for (const auto& problem : report_.problems) paragraph("Problem: ", 9, problem, 2);
     return out_;
   }

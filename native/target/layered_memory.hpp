@@ -14,8 +14,8 @@
 namespace importlock {
 
 /// Memory whose bytes come from `source` page by page, each page fetched once. A page that cannot
-/// be fetched whole is not kept: the range asked for is then read by itself. Frames and code objects
-/// lie close together, so this turns tens of thousands of small reads into hundreds.
+/// be fetched whole is not kept: the range asked for is then read by itself. Frames and code
+/// objects lie close together, so this turns tens of thousands of small reads into hundreds.
 class CachedMemory : public Memory {
  public:
   /// Throws FaultError from read() as Memory asks; any other exception passes through.

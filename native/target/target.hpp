@@ -15,8 +15,8 @@ namespace importlock {
 /// A thread of the kernel in the target.
 struct NativeThread {
   Lwp lwp = 0;
-  std::optional<int> gdb_thread;   ///< gdb's number, where gdb is the door
-  std::optional<PthreadId> ident;  ///< fs_base on x86-64, which is pthread_self()
+  std::optional<int> gdb_thread;                 ///< gdb's number, where gdb is the door
+  std::optional<PthreadId> ident;                ///< fs_base on x86-64, which is pthread_self()
   Known<std::optional<SystemCall>> system_call;  ///< empty optional: it runs
 };
 
@@ -39,9 +39,9 @@ struct Target {
   FileLookup files;
 };
 
-/// The system call `number` of x86-64 with its first arguments, named, and with the futex word where
-/// it is a FUTEX_WAIT. `restarted` arguments are those of restart_syscall's original, as the kernel
-/// leaves them in the registers.
+/// The system call `number` of x86-64 with its first arguments, named, and with the futex word
+/// where it is a FUTEX_WAIT. `restarted` arguments are those of restart_syscall's original, as the
+/// kernel leaves them in the registers.
 SystemCall x86_64_system_call(long number, std::uint64_t first, std::uint64_t second);
 
 }  // namespace importlock

@@ -33,8 +33,8 @@ BOOST_AUTO_TEST_CASE(code_cut_short_has_no_instruction) {
 
 BOOST_AUTO_TEST_CASE(a_call_in_a_loop_has_one_depth) {
   // SETUP_LOOP, LOAD_FAST, GET_ITER, FOR_ITER, STORE_FAST, LOAD_GLOBAL, LOAD_FAST, CALL_FUNCTION 1
-  const auto bytes = code({120, 24, 0, 124, 0, 0, 68, 93, 16, 0, 125, 1, 0, 116, 0, 0, 124, 1, 0,
-                           131, 1, 0, 1, 113, 7, 0, 87, 100, 0, 0, 83});
+  const auto bytes = code({120, 24, 0, 124, 0, 0, 68, 93,  16, 0, 125, 1,   0, 116, 0, 0,
+                           124, 1,  0, 131, 1, 0, 1,  113, 7,  0, 87,  100, 0, 0,   83});
   BOOST_TEST(stack_depths_at(bytes, 19) == (std::vector<int>{3}), boost::test_tools::per_element());
 }
 
