@@ -5,11 +5,17 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 fixtures/install_packages.sh build test
 fixtures/bullseye.sh
+fixtures/bullseye.sh --arch i386
+fixtures/bullseye.sh --arch arm64
 fixtures/python27.sh --shared > /dev/null
+fixtures/build_python27.sh --static > /dev/null
+fixtures/build_python27.sh --musl > /dev/null
 
-for preset in release asan; do
+for preset in static release asan; do
     echo "== $preset"
-    cmake --preset "$preset"
+    cmake --preset "$preset" -D IMPORTLOCK_WERROR=ON
     cmake --build --preset "$preset"
-    ctest --preset "$preset" --output-on-failure "$@"
+done
+for preset in release asan; do
+    ctest --preset "$preset" -j 2 --output-on-failure "$@"
 done

@@ -11,10 +11,12 @@ namespace importlock {
 /// The opcodes that we look at by name (Include/opcode.h, 2.7).
 enum class Opcode : std::uint8_t {
   exec_statement = 85,
+  end_finally = 88,
   load_name = 101,
   load_attr = 106,
   import_name = 108,
   load_global = 116,
+  setup_finally = 122,
   load_fast = 124,
   call_function = 131,
   load_deref = 136,

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <unordered_set>
 
 #include "base/bytes.hpp"
@@ -31,6 +33,8 @@ const Code* FrameReader::code(Address address) {
     code.line_table = objects_.string_bytes(objects_.pointer(address + at.co_lnotab));
     code.bytes = objects_.string_bytes(objects_.pointer(address + at.co_code));
     code.names = objects_.items(objects_.pointer(address + at.co_names), most_names);
+    code.variables = objects_.items(objects_.pointer(address + at.co_varnames), most_names);
+    code.arguments = memory.value<std::uint32_t>(address + at.co_argcount);
     code.locals = memory.value<std::uint32_t>(address + at.co_nlocals);
     code.stack_size = memory.value<std::uint32_t>(address + at.co_stacksize);
   } catch (...) {
@@ -43,21 +47,34 @@ const Code* FrameReader::code(Address address) {
 RawFrame FrameReader::frame(Address address) {
   const auto& layout = objects_.layout();
   const auto& at = layout.frame;
-  auto& memory = objects_.memory();
+  // All fields at once: there can be tens of thousands of frames.
+  std::array<std::byte, 512> buffer;
+  const auto fields =
+      std::span(buffer).first(std::min<std::size_t>(at.f_localsplus, buffer.size()));
+  objects_.memory().read(address, fields);
+  const auto pointer = [&](Layout::Offset offset) {
+    return Address{layout.word == 8 ? load<std::uint64_t>(fields, offset).value_or(0)
+                                    : load<std::uint32_t>(fields, offset).value_or(0)};
+  };
+  const auto number = [&](Layout::Offset offset) {
+    return load<std::int32_t>(fields, offset).value_or(0);
+  };
+  if (pointer(layout.object.ob_type) != objects_.types().frame) {
+    throw FormatError(fmt::format("no frame object at {}", to_hex(address)));
+  }
   RawFrame frame;
   frame.address = address;
-  frame.back = objects_.pointer(address + at.f_back);
-  frame.code_address = objects_.pointer(address + at.f_code);
-  frame.globals = objects_.pointer(address + at.f_globals);
-  frame.locals = objects_.pointer(address + at.f_locals);
-  frame.value_stack = objects_.pointer(address + at.f_valuestack);
+  frame.back = pointer(at.f_back);
+  frame.code_address = pointer(at.f_code);
+  frame.globals = pointer(at.f_globals);
+  frame.locals = pointer(at.f_locals);
+  frame.value_stack = pointer(at.f_valuestack);
   frame.fast_locals = address + at.f_localsplus;
-  frame.lasti = memory.value<std::int32_t>(address + at.f_lasti);
+  frame.lasti = number(at.f_lasti);
   frame.code = code(frame.code_address);
   // Objects/frameobject.c, PyFrame_GetLineNumber: f_lineno counts only while tracing.
-  const auto traced = !objects_.pointer(address + at.f_trace).is_null();
-  frame.line = traced ? memory.value<std::int32_t>(address + at.f_lineno)
-                      : line_of(*frame.code, frame.lasti);
+  const bool traced = !pointer(at.f_trace).is_null();
+  frame.line = traced ? number(at.f_lineno) : line_of(*frame.code, frame.lasti);
   return frame;
 }
 
@@ -70,10 +87,6 @@ std::vector<RawFrame> FrameReader::chain(Address innermost, std::string& problem
       break;
     }
     try {
-      if (!objects_.is(address, objects_.types().frame)) {
-        problem = fmt::format("no frame object at {}", to_hex(address));
-        break;
-      }
       frames.push_back(frame(address));
     } catch (const Error& error) {
       problem = error.what();
@@ -104,34 +117,78 @@ std::string FrameReader::name_operand(const RawFrame& frame, const Instruction& 
   return objects_.text(frame.code->names[instruction.argument]).value_or("");
 }
 
+std::optional<Callee> FrameReader::c_function(Address object) {
+  const auto& layout = objects_.layout();
+  if (!objects_.is(object, objects_.types().c_function)) return std::nullopt;
+  Callee callee;
+  callee.object = object;
+  // PyMethodDef.ml_name is its first field (Include/methodobject.h).
+  const auto method = objects_.pointer(object + layout.c_function.m_ml);
+  const auto name = objects_.c_string(objects_.pointer(method));
+  const auto module = objects_.text(objects_.pointer(object + layout.c_function.m_module));
+  callee.self = objects_.pointer(object + layout.c_function.m_self);
+  if (module) {
+    callee.name = *module + "." + name;
+  } else if (!callee.self.is_null()) {
+    callee.name = objects_.type_name(objects_.type_of(callee.self)) + "." + name;
+  } else {
+    callee.name = name;
+  }
+  return callee;
+}
+
+const std::vector<int>& FrameReader::stack_depths(const RawFrame& frame) {
+  const auto [entry, fresh] = depths_.try_emplace({frame.code_address, frame.lasti});
+  if (fresh && frame.lasti >= 0) {
+    entry->second = stack_depths_at(frame.code->bytes, static_cast<std::size_t>(frame.lasti));
+  }
+  return entry->second;
+}
+
+Address FrameReader::stack_slot(const RawFrame& frame, std::size_t slot) {
+  if (slot >= frame.code->stack_size) return {};
+  return objects_.pointer(frame.value_stack + std::uint64_t{slot} * objects_.layout().word);
+}
+
+std::vector<Block> FrameReader::blocks(const RawFrame& frame) {
+  const auto& layout = objects_.layout();
+  auto& memory = objects_.memory();
+  // CO_MAXBLOCKS, Include/code.h.
+  constexpr std::int32_t most_blocks = 20;
+  const auto number = memory.value<std::int32_t>(frame.address + layout.frame.f_iblock);
+  if (number < 0 || number > most_blocks) throw FormatError("a frame claims an absurd block stack");
+  std::vector<Block> blocks;
+  for (std::uint64_t i = 0; i < static_cast<std::uint64_t>(number); ++i) {
+    const auto at = frame.address + layout.frame.f_blockstack + i * layout.try_block.size;
+    const auto type = memory.value<std::int32_t>(at + layout.try_block.b_type);
+    const auto handler = memory.value<std::int32_t>(at + layout.try_block.b_handler);
+    const auto level = memory.value<std::int32_t>(at + layout.try_block.b_level);
+    if (type < 0 || type > 255 || handler < 0 || level < 0) {
+      throw FormatError("a frame's block stack is damaged");
+    }
+    blocks.push_back({Opcode{static_cast<std::uint8_t>(type)}, static_cast<std::size_t>(handler),
+                      static_cast<std::size_t>(level)});
+  }
+  return blocks;
+}
+
+Address FrameReader::argument(const RawFrame& frame, std::size_t index) {
+  if (index >= frame.code->locals) return {};
+  return objects_.pointer(frame.fast_locals + std::uint64_t{index} * objects_.layout().word);
+}
+
 std::optional<Callee> FrameReader::callee(const RawFrame& frame) {
   const auto instruction = this->instruction(frame);
   const auto above = instruction ? values_above_callee(*instruction) : std::nullopt;
   if (!above) return std::nullopt;
-  const auto& layout = objects_.layout();
-  for (const int depth :
-       stack_depths_at(frame.code->bytes, static_cast<std::size_t>(frame.lasti))) {
+  for (const int depth : stack_depths(frame)) {
     const int slot = depth - *above - 1;
-    if (slot < 0 || static_cast<std::uint32_t>(slot) >= frame.code->stack_size) continue;
-    const auto place = frame.value_stack + static_cast<std::uint64_t>(slot) * layout.word;
+    if (slot < 0) continue;
     try {
-      const auto function = objects_.pointer(place);
-      if (!objects_.is(function, objects_.types().c_function)) continue;
-      Callee callee;
-      callee.object = function;
-      // PyMethodDef.ml_name is its first field (Include/methodobject.h).
-      const auto method = objects_.pointer(function + layout.c_function.m_ml);
-      const auto name = objects_.c_string(objects_.pointer(method));
-      const auto module = objects_.text(objects_.pointer(function + layout.c_function.m_module));
-      const auto self = objects_.pointer(function + layout.c_function.m_self);
-      if (module) {
-        callee.name = *module + "." + name;
-      } else if (!self.is_null()) {
-        callee.name = objects_.type_name(objects_.type_of(self)) + "." + name;
-      } else {
-        callee.name = name;
-      }
-      if (*above > 0) callee.first_argument = objects_.pointer(place + layout.word);
+      const auto place = static_cast<std::size_t>(slot);
+      auto callee = c_function(stack_slot(frame, place));
+      if (!callee) continue;
+      if (*above > 0) callee->first_argument = stack_slot(frame, place + 1);
       return callee;
     } catch (const Error&) {
       // A slot above the live depth holds garbage; the next depth may be the true one.

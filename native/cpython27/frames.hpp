@@ -19,6 +19,8 @@ struct Code {
   std::vector<std::byte> line_table;  ///< co_lnotab
   std::vector<std::byte> bytes;       ///< co_code
   std::vector<Address> names;         ///< co_names
+  std::vector<Address> variables;     ///< co_varnames: arguments first
+  std::uint32_t arguments = 0;        ///< co_argcount
   std::uint32_t locals = 0;           ///< co_nlocals
   std::uint32_t stack_size = 0;       ///< co_stacksize
 };
@@ -34,11 +36,19 @@ struct RawFrame {
   int line = 0;
 };
 
-/// A function that a frame is calling.
+/// A function written in C that a frame is calling.
 struct Callee {
   Address object;
-  std::string name;        ///< "posix.fork", "lock.acquire"; empty for what is not written in C
+  std::string name;        ///< "posix.fork", "thread.lock.acquire"
+  Address self;            ///< m_self: null, or the object whose method it is
   Address first_argument;  ///< null where there is none
+};
+
+/// A block that a frame is in (PyTryBlock, Include/frameobject.h).
+struct Block {
+  Opcode type{};            ///< setup_with, setup_finally …
+  std::size_t handler = 0;  ///< offset of its handler
+  std::size_t level = 0;    ///< depth of the value stack when it was entered
 };
 
 /// Reads frames, and what the byte code at f_lasti does in them.
@@ -55,7 +65,18 @@ class FrameReader {
   std::string name_operand(const RawFrame& frame, const Instruction& instruction);
   /// The C function that the frame is calling; nothing where it calls none.
   std::optional<Callee> callee(const RawFrame& frame);
-  /// What a name of the frame is bound to: LOAD_FAST, LOAD_NAME, LOAD_GLOBAL, LOAD_DEREF.
+  /// The blocks that the frame is in, outermost first. Throws FaultError, FormatError.
+  std::vector<Block> blocks(const RawFrame& frame);
+  /// A slot of the frame's value stack; null past its end.
+  Address stack_slot(const RawFrame& frame, std::size_t slot);
+  /// How deep the value stack can be at the frame's instruction.
+  const std::vector<int>& stack_depths(const RawFrame& frame);
+  /// The function of C that `object` is, or nothing.
+  std::optional<Callee> c_function(Address object);
+  /// The value of argument `index`, which lies first in the fast locals.
+  Address argument(const RawFrame& frame, std::size_t index);
+  /// What a name of the frame is bound to: LOAD_FAST, LOAD_NAME, LOAD_GLOBAL, LOAD_DEREF; null
+  /// where it is not, and for any other instruction.
   Address variable(const RawFrame& frame, const Instruction& load);
   /// The line of `offset` (Objects/codeobject.c, PyCode_Addr2Line).
   static int line_of(const Code& code, int offset);
@@ -66,6 +87,8 @@ class FrameReader {
 
   Objects& objects_;
   std::map<Address, Code> codes_;
+  /// By code object and f_lasti: recursive frames and idle workers ask for the same again.
+  std::map<std::pair<Address, int>, std::vector<int>> depths_;
 };
 
 }  // namespace importlock

@@ -19,11 +19,13 @@ Layout layout_for(unsigned word, bool pydebug, unsigned unicode_width) {
   at.object = {field(8, 4), field(16, 8)};
   at.interpreter_state = {0, plain(8, 4), plain(16, 8), plain(24, 12)};
   at.thread_state = {0, plain(8, 4), plain(16, 8), plain(144, 80)};
-  at.frame = {field(24, 12), field(32, 16), field(40, 20),  field(48, 24),  field(56, 28),
-              field(64, 32), field(80, 40), field(120, 60), field(124, 64), field(376, 312)};
-  at.code = {field(16, 8),  field(20, 12), field(24, 16), field(32, 24),
-             field(40, 28), field(48, 32), field(64, 40), field(72, 44),
-             field(80, 48), field(88, 52), field(96, 56), field(104, 60)};
+  at.frame = {field(24, 12),  field(32, 16),  field(40, 20),  field(48, 24),  field(56, 28),
+              field(64, 32),  field(80, 40),  field(112, 56), field(120, 60), field(124, 64),
+              field(128, 68), field(132, 72), field(376, 312)};
+  at.try_block = {0, 4, 8, 12};
+  at.code = {field(16, 8),  field(20, 12), field(24, 16), field(32, 24), field(40, 28),
+             field(48, 32), field(56, 36), field(64, 40), field(72, 44), field(80, 48),
+             field(88, 52), field(96, 56), field(104, 60)};
   at.string = {field(36, 20)};
   at.unicode = {field(16, 8), field(24, 12)};
   at.dict = {field(24, 12), field(32, 16), field(40, 20)};
@@ -41,6 +43,7 @@ Layout layout_for(unsigned word, bool pydebug, unsigned unicode_width) {
   at.function = {field(16, 8)};
   at.module = {field(16, 8)};
   at.cell = {field(16, 8)};
+  at.lock = {field(16, 8)};
   return at;
 }
 

@@ -25,13 +25,16 @@ struct Layout {
     Offset next, interp, frame, thread_id;
   } thread_state;
   struct {
-    Offset f_back, f_code, f_builtins, f_globals, f_locals, f_valuestack, f_trace, f_lasti,
-        f_lineno, f_localsplus;
+    Offset f_back, f_code, f_builtins, f_globals, f_locals, f_valuestack, f_trace, f_tstate,
+        f_lasti, f_lineno, f_iblock, f_blockstack, f_localsplus;
   } frame;
   struct {
-    Offset co_argcount, co_nlocals, co_stacksize, co_code, co_consts, co_names, co_freevars,
-        co_cellvars, co_filename, co_name, co_firstlineno, co_lnotab;
+    Offset co_argcount, co_nlocals, co_stacksize, co_code, co_consts, co_names, co_varnames,
+        co_freevars, co_cellvars, co_filename, co_name, co_firstlineno, co_lnotab;
   } code;
+  struct {
+    Offset b_type, b_handler, b_level, size;
+  } try_block;
   struct {
     Offset ob_sval;
   } string;
@@ -80,6 +83,9 @@ struct Layout {
   struct {
     Offset ob_ref;
   } cell;
+  struct {
+    Offset lock_lock;
+  } lock;
 };
 
 /// The layout of a build with pointers of `word` bytes (4 or 8).

@@ -165,6 +165,8 @@ void Objects::for_each_item(Address dict, const std::function<bool(Address, Addr
 }
 
 Address Objects::item(Address dict, std::string_view key) {
+  auto& known = items_[dict];
+  if (const auto found = known.find(key); found != known.end()) return found->second;
   Address result;
   for_each_item(dict, [&](Address candidate, Address value) {
     auto [entry, fresh] = keys_.try_emplace(candidate);
@@ -179,6 +181,7 @@ Address Objects::item(Address dict, std::string_view key) {
     result = value;
     return false;
   });
+  known.emplace(key, result);
   return result;
 }
 

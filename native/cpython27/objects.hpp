@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "base/address.hpp"
+#include "base/architecture.hpp"
 #include "cpython27/interpreter.hpp"
 #include "target/memory.hpp"
 
@@ -39,6 +41,10 @@ class Objects {
   std::vector<std::byte> string_bytes(Address object);
   /// An int, bool or long that fits.
   std::optional<std::int64_t> integer(Address object);
+  /// A pthread id that CPython keeps in a long or in an int object: negative at times on 32 bits.
+  [[nodiscard]] PthreadId ident(std::int64_t number) const {
+    return PthreadId{to_word(static_cast<std::uint64_t>(number), layout_.word)};
+  }
   /// Items of a tuple or list, at most `most`.
   std::vector<Address> items(Address sequence, std::size_t most);
 
@@ -61,6 +67,8 @@ class Objects {
   const Layout& layout_;
   const TypeObjects& types_;
   std::unordered_map<Address, std::optional<std::string>> keys_;  ///< interned names recur
+  /// What item() found, by dict and key: threads that are alike look the same names up.
+  std::unordered_map<Address, std::map<std::string, Address, std::less<>>> items_;
 };
 
 }  // namespace importlock

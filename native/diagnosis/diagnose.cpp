@@ -3,322 +3,412 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <utility>
+
+#include "diagnosis/findings.hpp"
+#include "diagnosis/phrases.hpp"
+#include "diagnosis/wording.hpp"
 
 namespace importlock {
 
 namespace {
 
-bool lies_in(const std::optional<Address>& futex, const Known<LockFacts>& lock) {
-  return futex && lock && !lock->address.is_null() && *futex >= lock->address &&
-         *futex - lock->address < lock->size;
+using Index = Findings::Index;
+using TimeOuts = WaitGraph::TimeOuts;
+
+/// Whether the thread is in C code that could have imported without a trace in Python's frames.
+bool may_import(const ThreadFacts& thread) {
+  constexpr std::array<std::string_view, 4> modules{"posix.", "select.", "thread.", "time.sleep"};
+  return thread.operation && thread.operation->kind == Operation::Kind::call && !thread.wait &&
+         std::ranges::none_of(modules, [&](std::string_view module) {
+           return thread.operation->text.starts_with(module);
+         });
 }
 
-std::string label(const ThreadFacts& thread) {
-  const auto lwp = thread.lwp ? fmt::format("LWP {}", *thread.lwp) : std::string("no LWP");
-  return thread.name.empty() ? lwp : fmt::format("{} ({})", thread.name, lwp);
-}
-
-std::string file_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
-
-std::string place(const std::string& file, int line) {
-  return fmt::format("{}:{}", file_name(file), line);
-}
-
-class Diagnosis {
+/// Draws the verdict from the findings.
+class Judgement {
  public:
-  explicit Diagnosis(Snapshot& snapshot) {
-    report_.target = std::move(snapshot.target);
-    report_.python = std::move(snapshot.python);
-    report_.import_lock = snapshot.import_lock;
-    report_.gil = snapshot.gil;
-    report_.problems = std::move(snapshot.problems);
-    for (auto& thread : snapshot.threads) report_.threads.push_back({std::move(thread), {}, {}});
-  }
+  explicit Judgement(Snapshot snapshot)
+      : found_(std::move(snapshot)), words_(found_), report_(found_.report) {}
 
   Report run() {
-    judge_locks();
-    find_owner();
-    for (auto& thread : report_.threads) find_wait(thread);
     conclude();
     return std::move(report_);
   }
 
  private:
-  ThreadReport* by_ident(PthreadId ident) {
-    const auto found = std::ranges::find_if(report_.threads, [&](const ThreadReport& thread) {
-      return thread.facts.ident == ident && thread.facts.lwp;
-    });
-    return found == report_.threads.end() ? nullptr : &*found;
-  }
-
-  ThreadReport* by_lwp(Lwp lwp) {
-    const auto found = std::ranges::find_if(
-        report_.threads, [&](const ThreadReport& thread) { return thread.facts.lwp == lwp; });
-    return found == report_.threads.end() ? nullptr : &*found;
-  }
-
-  void judge_locks() {
-    const auto& lock = report_.import_lock;
-    if (lock.lock && lock.lock->address.is_null()) {
-      report_.import_lock_state = ImportLockState::never_used;
-    } else if (lock.owner) {
-      report_.import_lock_state = *lock.owner ? ImportLockState::held : ImportLockState::free;
-    }
-    const auto& gil = report_.gil;
-    if (gil.lock && gil.lock->address.is_null()) {
-      report_.gil_state = GilState::not_created;
-    } else if (gil.lock && gil.lock->locked) {
-      report_.gil_state = *gil.lock->locked ? GilState::held : GilState::free;
-    }
-    if (report_.gil_state == GilState::held && gil.holder && *gil.holder) {
-      if (auto* holder = by_ident(**gil.holder)) {
-        report_.gil_holder = holder->facts.lwp;
-        holder->holds.emplace_back("GIL");
-      }
-    }
-  }
-
-  void find_owner() {
-    if (report_.import_lock_state != ImportLockState::held) return;
-    owner_ = by_ident(**report_.import_lock.owner);
-    if (owner_ == nullptr) return;
-    // Idents are reused by pthreads: the thread of that id must show that it took the lock. The
-    // owner never blocks on it either, since it may take it again (Python/import.c).
-    const auto& call = owner_->facts.system_call;
-    const bool waits_itself = call && *call && lies_in((*call)->futex, report_.import_lock.lock);
-    if (owner_->facts.import_lock_evidence.empty() || waits_itself) {
-      unproven_ = owner_;
-      owner_ = nullptr;
-      return;
-    }
-    report_.import_lock_owner = owner_->facts.lwp;
-    owner_->holds.insert(owner_->holds.begin(), "import lock");
-  }
-
-  void find_wait(ThreadReport& thread) {
-    const auto& facts = thread.facts;
-    if (!facts.lwp) return;
-    const auto& call = facts.system_call;
-    const bool blocked = call && *call;
-    const auto futex = blocked ? (*call)->futex : std::nullopt;
-    Wait wait;
-    if (facts.operation) {
-      wait.because = facts.operation->text;
-      wait.frame = facts.operation->frame;
-    }
-    if (lies_in(futex, report_.import_lock.lock)) {
-      wait.kind = WaitKind::import_lock;
-      wait.what = "import lock";
-      wait.lwp = report_.import_lock_owner;
-      report_.import_lock_waiters.push_back(*facts.lwp);
-    } else if (lies_in(futex, report_.gil.lock)) {
-      wait.kind = WaitKind::gil;
-      wait.what = "GIL";
-      wait.lwp = report_.gil_holder;
-      report_.gil_waiters.push_back(*facts.lwp);
-    } else if (blocked && facts.wait) {
-      wait.kind = WaitKind::join;
-      wait.what = facts.wait->what;
-      wait.because = "Thread.join";
-      wait.timed = facts.wait->timed;
-      wait.frame = facts.wait->frame;
-      if (facts.wait->thread) {
-        if (auto* joined = by_ident(*facts.wait->thread)) wait.lwp = joined->facts.lwp;
-      }
-    } else if (blocked && facts.python) {
-      wait.kind = kind_of((*call)->name);
-      wait.what = fmt::format("system call {}", (*call)->name);
-    } else {
-      return;
-    }
-    thread.waits_for = std::move(wait);
-  }
-
-  static WaitKind kind_of(const std::string& call) {
-    if (call == "wait4" || call == "waitid") return WaitKind::child_process;
-    if (call == "nanosleep" || call == "clock_nanosleep" || call == "pause") return WaitKind::sleep;
-    if (call == "read" || call == "write" || call == "open" || call == "openat" ||
-        call == "connect" || call == "accept" || call == "accept4" || call == "recvfrom" ||
-        call == "recvmsg" || call == "sendto" || call == "sendmsg" || call == "readv" ||
-        call == "flock" || call == "fsync" || call == "poll" || call == "ppoll" ||
-        call == "epoll_wait" || call == "epoll_pwait") {
-      return WaitKind::io;
-    }
-    return WaitKind::unknown;
-  }
-
-  /// The threads from `first` on, each waiting for the next, as far as that goes; `closes` says
-  /// whether the last waits for the first.
-  std::vector<ThreadReport*> chain(ThreadReport* first, bool& closes) {
-    std::vector<ThreadReport*> result;
-    closes = false;
-    for (auto* thread = first; thread != nullptr;) {
-      if (std::ranges::find(result, thread) != result.end()) {
-        closes = thread == first;
-        return result;
-      }
-      result.push_back(thread);
-      const auto& wait = thread->waits_for;
-      thread = wait && wait->lwp ? by_lwp(*wait->lwp) : nullptr;
-    }
-    return result;
-  }
-
   void conclude() {
-    auto& verdict = report_.verdict;
     switch (report_.import_lock_state) {
-      case ImportLockState::unknown:
-        verdict.kind = VerdictKind::unknown;
-        verdict.summary = "The state of the import lock could not be read.";
-        verdict.advice =
-            report_.import_lock.found_by
-                ? "See the problems below."
-                : "Install the debug symbols of this Python (Debian: python2.7-dbg), or "
-                  "point gdb to them with 'set debug-file-directory', and run it again.";
-        return;
+      case ImportLockState::unknown: conclude_unknown(); return;
       case ImportLockState::free:
-      case ImportLockState::never_used:
-        verdict.kind = VerdictKind::free;
-        verdict.summary = report_.import_lock_state == ImportLockState::free
-                              ? "The import lock is free; it holds nobody up."
-                              : "The import lock has never been used; it holds nobody up.";
-        return;
+      case ImportLockState::never_used: conclude_free(); return;
       case ImportLockState::held: break;
     }
-    if (owner_ == nullptr) {
+    if (found_.owner) {
+      conclude_with_owner();
+    } else {
       conclude_without_owner();
+    }
+  }
+
+  void conclude_unknown() {
+    auto& verdict = report_.verdict;
+    verdict.kind = VerdictKind::unknown;
+    verdict.summary = "The state of the import lock could not be read.";
+    verdict.advice = report_.import_lock.found_by
+                         ? "See the problems below."
+                         : "Install the debug symbols of this Python (Debian: python2.7-dbg), or "
+                           "point gdb to them with 'set debug-file-directory', and run it again.";
+  }
+
+  /// Locks that no living thread can release: a fork leaves them behind in the child.
+  void add_abandoned_locks() {
+    for (const auto& thread : report_.threads) {
+      const auto& seen = thread.facts.wait;
+      if (!thread.waits_for || thread.waits_for->kind != WaitKind::rlock || !seen ||
+          !seen->thread || found_.by_ident(*seen->thread)) {
+        continue;
+      }
+      report_.verdict.evidence.push_back(fmt::format(
+          "{}, which no living thread holds: its holder has ended, or was not forked along.",
+          wait_sentence(thread)));
+    }
+  }
+
+  void conclude_free() {
+    auto& verdict = report_.verdict;
+    verdict.kind = VerdictKind::free;
+    const std::string start = report_.import_lock_state == ImportLockState::free
+                                  ? "The import lock is free"
+                                  : "The import lock has never been used";
+    const auto cycles = found_.graph().certain_cycles();
+    if (!cycles.empty()) {
+      set_cycle(cycles.front());
+      verdict.summary = fmt::format("{}, but {}.", start, words_.cycle_clause(cycles.front()));
+      add_cycle_evidence(cycles.front());
+      for (Index i = 1; i < cycles.size(); ++i) {
+        verdict.evidence.push_back(fmt::format("Also, {}.", words_.cycle_clause(cycles[i])));
+      }
+      verdict.advice = words_.advice_for_cycle_without_import(cycles.front());
+    } else if (report_.gil_stuck) {
+      verdict.summary = fmt::format("{}, but {}.", start, words_.stuck_gil_clause());
+      verdict.advice = words_.stuck_gil_advice();
+    } else {
+      verdict.summary = start + "; it holds nobody up.";
+    }
+    add_abandoned_locks();
+  }
+
+  void conclude_with_owner() {
+    const auto graph = found_.graph();
+    const auto patient = graph.can_progress(TimeOuts::are_ignored_on_the_path, false, found_.owner);
+    if (!patient[*found_.owner] && !found_.import_waiters.empty()) {
+      auto cycle = graph.cycle_through(*found_.owner, patient, suspects());
+      if (cycle.empty()) cycle = graph.cycle_behind(*found_.owner);
+      if (!cycle.empty()) {
+        report_.verdict.certain =
+            !graph.can_progress(TimeOuts::end_the_wait, true, found_.owner)[*found_.owner];
+        conclude_deadlock(cycle);
+        return;
+      }
+    }
+    const auto cycles = graph.certain_cycles();
+    const auto own = std::ranges::find_if(cycles, [&](const auto& cycle) {
+      return std::ranges::find(cycle, *found_.owner) != cycle.end();
+    });
+    if (own != cycles.end()) {
+      auto cycle = *own;
+      std::ranges::rotate(cycle, std::ranges::find(cycle, *found_.owner));
+      report_.verdict.certain =
+          std::ranges::none_of(cycle, [&](Index i) { return found_.wait(i).timed; });
+      conclude_deadlock(cycle);
       return;
     }
-    bool closes = false;
-    const auto cycle = chain(owner_, closes);
-    if (closes && cycle.size() > 1) {
-      conclude_deadlock(cycle);
-    } else if (report_.import_lock_waiters.empty() || !owner_->waits_for ||
-               owner_->waits_for->kind == WaitKind::gil) {
-      verdict.kind = VerdictKind::importing;
-      verdict.summary = fmt::format("{} holds the import lock while importing{}{}.",
-                                    label(owner_->facts), module_clause(),
-                                    report_.import_lock_waiters.empty()
-                                        ? "; nobody waits for it"
-                                        : fmt::format("; {} wait for it, and it runs", waiters()));
-    } else {
-      verdict.kind = VerdictKind::stalled;
-      verdict.certain = false;
-      verdict.summary = fmt::format("{} holds the import lock and is blocked in {} while {} wait.",
-                                    label(owner_->facts), owner_->waits_for->what, waiters());
-      verdict.advice = fmt::format(
-          "Find out why that does not end, and move it out of the body of {}.", module());
-      verdict.evidence.push_back(hold_sentence());
+    if (const auto doubt = this->doubt(); !doubt.empty()) {
+      report_.verdict.kind = VerdictKind::unknown;
+      report_.verdict.summary =
+          fmt::format("{} holds the import lock{}, but {}.", label(found_.facts(*found_.owner)),
+                      words_.while_importing(), doubt);
+      report_.verdict.advice = "See the problems below.";
+      return;
     }
+    const auto& waits = report_.threads.at(*found_.owner).waits_for;
+    const bool others_wait =
+        !found_.import_waiters.empty() || (report_.gil_stuck && is_stuck_in_gil());
+    const bool runs = !waits || (waits->kind == WaitKind::gil && !report_.gil_stuck);
+    if (others_wait && !runs) {
+      conclude_stalled(patient);
+    } else {
+      conclude_importing();
+    }
+    for (const auto& cycle : cycles) {
+      report_.verdict.evidence.push_back(
+          fmt::format("Apart from the import lock, {}.", words_.cycle_clause(cycle)));
+    }
+    add_abandoned_locks();
+  }
+
+  /// What was not read but could show a deadlock; empty where nothing could.
+  [[nodiscard]] std::string doubt() const {
+    if (!report_.import_lock.lock) return "who waits for it cannot be told";
+    const auto& calls = report_.threads;
+    if (std::ranges::any_of(calls, [](const ThreadReport& thread) {
+          return thread.facts.lwp && !thread.facts.system_call;
+        })) {
+      return "the system calls of some threads could not be read";
+    }
+    if (found_.import_waiters.empty() || !thread_waits_inside(*found_.owner)) return "";
+    const bool whole =
+        found_.all_thread_states && std::ranges::all_of(calls, [](const auto& thread) {
+          return !thread.facts.lwp || thread.facts.whole;
+        });
+    return whole ? "" : "whom it waits for could not be read whole";
+  }
+
+  /// Whether the thread waits for something of this process, as far as can be told.
+  [[nodiscard]] bool thread_waits_inside(Index i) const {
+    const auto& waits = report_.threads[i].waits_for;
+    if (!waits) return false;
+    switch (waits->kind) {
+      case WaitKind::io:
+      case WaitKind::child_process:
+      case WaitKind::sleep: return !found_.facts(i).whole;
+      default: return true;
+    }
+  }
+
+  [[nodiscard]] bool is_stuck_in_gil() const {
+    return found_.gil_holder == found_.owner || found_.wait(*found_.owner).kind == WaitKind::gil;
+  }
+
+  /// Those that wait for the import lock, those first whom the owner started.
+  [[nodiscard]] std::vector<Index> suspects() const {
+    auto order = found_.import_waiters;
+    std::ranges::stable_partition(order, [&](Index i) { return words_.start_of(i) != nullptr; });
+    return order;
+  }
+
+  void set_cycle(const std::vector<Index>& cycle) {
+    for (const auto i : cycle) report_.verdict.cycle.push_back(*found_.facts(i).lwp);
+  }
+
+  void add_cycle_evidence(const std::vector<Index>& cycle) {
+    for (const auto i : cycle) {
+      report_.verdict.evidence.push_back(wait_sentence(report_.threads.at(i)) +
+                                         words_.held_clause(i) + ".");
+    }
+  }
+
+  void conclude_deadlock(const std::vector<Index>& cycle) {
+    auto& verdict = report_.verdict;
+    verdict.kind = VerdictKind::deadlock;
+    set_cycle(cycle);
+    verdict.evidence.push_back(words_.hold_sentence());
+    const bool behind = cycle.front() != *found_.owner;
+    if (behind) verdict.evidence.push_back(wait_sentence(report_.threads.at(*found_.owner)) + ".");
+    add_cycle_evidence(cycle);
+    verdict.summary = fmt::format("{} holds the import lock{}", label(found_.facts(*found_.owner)),
+                                  words_.importing());
+    if (behind) {
+      verdict.summary +=
+          fmt::format(" and waits for {}, while {}.", phrase(found_.wait(*found_.owner)),
+                      words_.cycle_clause(cycle));
+    } else if (cycle.size() == 1) {
+      verdict.summary += fmt::format(" and waits for {} that it holds itself.",
+                                     phrase(found_.wait(*found_.owner)));
+    } else {
+      verdict.summary += " and waits for " + words_.chain_clause(cycle) + ".";
+    }
+    std::string start;
+    for (const auto i : cycle) {
+      if (i == *found_.owner) continue;
+      if (const auto* found = words_.start_of(i)) {
+        const auto at = place(found->file, found->line);
+        verdict.evidence.push_back(
+            fmt::format("{} was started at {}.", label(found_.facts(i)), at));
+        if (start.empty()) start = at;
+      }
+    }
+    const auto in_cycle = std::ranges::count_if(
+        found_.import_waiters, [&](Index i) { return std::ranges::find(cycle, i) != cycle.end(); });
+    const auto behind_it = found_.import_waiters.size() - static_cast<Index>(in_cycle);
+    if (behind_it > 0) {
+      verdict.evidence.push_back(fmt::format("{} more {} for the import lock behind them.",
+                                             behind_it,
+                                             behind_it == 1 ? "thread waits" : "threads wait"));
+    }
+    if (!verdict.certain) verdict.evidence.push_back(words_.uncertainty(cycle));
+    verdict.advice =
+        behind ? words_.advice_for_cycle_without_import(cycle) : words_.advice(cycle, start);
+  }
+
+  void conclude_stalled(const std::vector<bool>& progress) {
+    auto& verdict = report_.verdict;
+    verdict.kind = VerdictKind::stalled;
+    verdict.certain = false;
+    const auto& waits = found_.wait(*found_.owner);
+    verdict.evidence.push_back(words_.hold_sentence());
+    verdict.evidence.push_back(wait_sentence(report_.threads.at(*found_.owner)) + ".");
+    if (report_.gil_stuck) {
+      verdict.summary = fmt::format("{} holds the import lock{}, and the GIL is the cause: {}.",
+                                    label(found_.facts(*found_.owner)), words_.while_importing(),
+                                    words_.stuck_gil_clause());
+      if (found_.gil_holder != found_.owner) {
+        verdict.evidence.push_back(wait_sentence(report_.threads.at(*found_.gil_holder)) + ".");
+      }
+      verdict.evidence.push_back(
+          fmt::format("{} for the GIL, {} for the import lock.",
+                      count(report_.gil_waiters.size(), "thread") +
+                          (report_.gil_waiters.size() == 1 ? " waits" : " wait"),
+                      found_.import_waiters.size()));
+      verdict.advice = words_.stuck_gil_advice();
+      return;
+    }
+    verdict.summary = fmt::format("{} holds the import lock{} and {} while {} for the import lock.",
+                                  label(found_.facts(*found_.owner)), words_.importing(),
+                                  waits_clause(waits), words_.waiters());
+    const auto where = own_place_of(found_.facts(*found_.owner), waits.frame);
+    const auto at = where.empty() ? "" : fmt::format(" ({})", where);
+    if (found_.facts(*found_.owner).importing.empty()) {
+      verdict.advice =
+          fmt::format("Give the import lock back (imp.release_lock) before this{}, not after it.",
+                      at.empty() ? "" : " is done" + at);
+      return;
+    }
+    switch (waits.kind) {
+      case WaitKind::child_process:
+        verdict.advice = fmt::format(
+            "Find out why the child process does not end (is it a Python 2.7 too? look at it in "
+            "the same way), and move the wait for it out of the body of {}{}.",
+            words_.module(), at);
+        break;
+      case WaitKind::lock:
+      case WaitKind::condition:
+      case WaitKind::event:
+      case WaitKind::queue:
+      case WaitKind::semaphore:
+        if (const auto who = words_.who_could_end_it(progress); !who.empty()) {
+          verdict.evidence.push_back(who);
+        }
+        [[fallthrough]];
+      case WaitKind::join:
+      case WaitKind::rlock:
+        verdict.advice = fmt::format(
+            "Find the thread that should end this wait among those below, and move the wait out of "
+            "the body of {}{} into a function such as main().",
+            words_.module(), at);
+        break;
+      default:
+        verdict.advice = fmt::format(
+            "While this goes on, the import of {} does not end: find out why it lasts, and move it "
+            "out of the module's body{} into a function such as main(), called after the import.",
+            words_.module(), at);
+    }
+  }
+
+  void conclude_importing() {
+    auto& verdict = report_.verdict;
+    verdict.kind = VerdictKind::importing;
+    const auto& waits = report_.threads.at(*found_.owner).waits_for;
+    if (found_.import_waiters.empty()) {
+      verdict.summary = fmt::format("{} holds the import lock{}; nobody waits for it.",
+                                    label(found_.facts(*found_.owner)), words_.while_importing());
+    } else {
+      verdict.summary = fmt::format("{} holds the import lock{} and runs; {} for it.",
+                                    label(found_.facts(*found_.owner)), words_.while_importing(),
+                                    words_.waiters());
+    }
+    if (waits) verdict.evidence.push_back(wait_sentence(report_.threads.at(*found_.owner)) + ".");
   }
 
   void conclude_without_owner() {
     auto& verdict = report_.verdict;
-    if (unproven_ != nullptr) {
+    const auto ident = **report_.import_lock.owner;
+    const auto unmatched = [&](bool python) {
+      return std::ranges::any_of(report_.threads, [&](const ThreadReport& thread) {
+        return python ? thread.facts.ident == ident && !thread.facts.lwp
+                      : thread.facts.lwp.has_value() && !thread.facts.ident.has_value();
+      });
+    };
+    // A thread state of that id without a thread, beside threads without an id: they may be one.
+    const bool may_be_there = unmatched(true) && unmatched(false);
+    if (found_.namesake && !found_.namesake_waits_itself && !found_.facts(*found_.namesake).whole) {
       verdict.kind = VerdictKind::unknown;
       verdict.summary = fmt::format(
-          "The import lock is held under the id of {}, but nothing on its stack took the lock.",
-          label(unproven_->facts));
-      report_.problems.emplace_back(
-          "the owner's id may have been reused by a later thread; its stack shows no import");
+          "The import lock is held under the id of {}, whose frames could not be read whole.",
+          label(found_.facts(*found_.namesake)));
+      verdict.advice = "See the problems below.";
       return;
     }
-    const auto unmatched = std::ranges::count_if(
-        report_.threads, [](const ThreadReport& thread) { return !thread.facts.ident; });
-    if (report_.threads.empty() || unmatched > 0) {
+    if (report_.threads.empty() || !found_.all_thread_states || may_be_there) {
       verdict.kind = VerdictKind::unknown;
       verdict.summary = "The import lock is held, but its owner could not be matched to a thread.";
-      report_.problems.emplace_back("the pthread ids of the threads could not be read");
+      report_.problems.emplace_back(may_be_there
+                                        ? "the pthread ids of the threads could not be read"
+                                        : "the list of threads could not be read whole");
+      return;
+    }
+    if (found_.namesake && !found_.namesake_waits_itself &&
+        may_import(found_.facts(*found_.namesake))) {
+      verdict.kind = VerdictKind::unknown;
+      verdict.summary = fmt::format(
+          "The import lock is held under the id of {}, whose Python frames show no import; it is "
+          "in {}, which may have imported.",
+          label(found_.facts(*found_.namesake)), found_.facts(*found_.namesake).operation->text);
+      report_.problems.emplace_back(
+          "the owner's id may have been reused by a later thread; see its native stack in gdb "
+          "(bt)");
       return;
     }
     verdict.kind = VerdictKind::orphaned;
-    verdict.summary = fmt::format(
-        "The import lock is held by thread {}, which is not alive in this process; {} wait for "
-        "ever.",
-        to_hex(**report_.import_lock.owner), waiters());
+    if (found_.namesake) {
+      verdict.certain = found_.namesake_waits_itself;
+      verdict.summary = fmt::format(
+          "The import lock is held under the id {}, but by no living thread; {} for it for ever.",
+          to_hex(ident), words_.waiters());
+      verdict.evidence.push_back(
+          found_.namesake_waits_itself
+              ? fmt::format(
+                    "{} has that id but waits for the lock itself, which no owner does: the "
+                    "id was reused.",
+                    label(found_.facts(*found_.namesake)))
+              : fmt::format("{} has that id but no import, fork or imp.acquire_lock on its stack: "
+                            "the id was most likely reused.",
+                            label(found_.facts(*found_.namesake))));
+    } else {
+      verdict.summary = fmt::format(
+          "The import lock is held by thread {}, which is not alive in this process; {} for it for "
+          "ever.",
+          to_hex(ident), words_.waiters());
+    }
+    const auto left = std::ranges::find_if(report_.threads, [&](const ThreadReport& thread) {
+      return thread.facts.ident == ident && !thread.facts.lwp && thread.facts.python;
+    });
+    if (left != report_.threads.end()) {
+      const auto at = place_of(left->facts, 0);
+      verdict.evidence.push_back(fmt::format(
+          "The thread state of that id{} is left over ({}{}): the process was forked in C while "
+          "its parent's thread held the lock.",
+          left->facts.name.empty() ? "" : ", " + left->facts.name + ",",
+          left->facts.import_lock_evidence.empty() ? "no import" : left->facts.import_lock_evidence,
+          at.empty() ? "" : " at " + at));
+      verdict.advice =
+          "Only a restart helps. Have the C code that forks call PyOS_AfterFork in the child, or "
+          "fork with os.fork or subprocess, or before the import.";
+      return;
+    }
     verdict.advice =
-        "Only a restart helps. Look for a fork in C code without PyOS_AfterFork, or a thread that "
-        "ended between imp.acquire_lock() and imp.release_lock().";
+        "Only a restart helps. Look for a thread that ended between imp.acquire_lock() and "
+        "imp.release_lock(), or a fork in C code without PyOS_AfterFork.";
   }
-
-  void conclude_deadlock(const std::vector<ThreadReport*>& cycle) {
-    auto& verdict = report_.verdict;
-    verdict.kind = VerdictKind::deadlock;
-    for (const auto* thread : cycle) {
-      verdict.cycle.push_back(*thread->facts.lwp);
-      verdict.certain = verdict.certain && !thread->waits_for->timed;
-    }
-    verdict.summary = fmt::format(
-        "{} holds the import lock, importing{}, and waits for {}, which {}needs the import lock{}.",
-        label(owner_->facts), module_clause(), label(cycle[1]->facts),
-        cycle.size() > 2 ? "through others " : "",
-        cycle.back()->waits_for->because.empty()
-            ? ""
-            : fmt::format(" ({})", cycle.back()->waits_for->because));
-    verdict.evidence.push_back(hold_sentence());
-    for (const auto* thread : cycle) {
-      const auto& wait = *thread->waits_for;
-      std::string sentence =
-          fmt::format("{} waits for {}", label(thread->facts),
-                      wait.kind == WaitKind::join ? "the end of " + wait.what : "the " + wait.what);
-      if (!wait.because.empty()) sentence += fmt::format(" in {}", wait.because);
-      if (wait.frame < thread->facts.frames.size()) {
-        const auto& frame = thread->facts.frames[wait.frame];
-        sentence += fmt::format(" ({})", place(frame.file, frame.line));
-      }
-      verdict.evidence.push_back(sentence + ".");
-    }
-    for (const auto& start : owner_->facts.starts) {
-      if (start.started != cycle[1]->facts.ident) continue;
-      verdict.evidence.push_back(fmt::format("{} was started at {}.", label(cycle[1]->facts),
-                                             place(start.file, start.line)));
-      start_ = place(start.file, start.line);
-    }
-    const auto waits_behind = report_.import_lock_waiters.size() - 1;
-    if (waits_behind > 0) {
-      verdict.evidence.push_back(fmt::format("{} more thread{} wait{} behind this deadlock.",
-                                             waits_behind, waits_behind == 1 ? "" : "s",
-                                             waits_behind == 1 ? "s" : ""));
-    }
-    const auto& wait = *owner_->waits_for;
-    std::string where;
-    if (wait.frame < owner_->facts.frames.size()) {
-      const auto& frame = owner_->facts.frames[wait.frame];
-      where = place(frame.file, frame.line);
-    }
-    verdict.advice = fmt::format(
-        "Keep the import of {} free of waits: move the lines that start the thread{} and wait for "
-        "it ({}) into a function such as main(), and call it after the import has ended.",
-        module(), start_.empty() ? "" : fmt::format(" ({})", start_), where);
-  }
-
-  std::string module() const {
-    return owner_->facts.importing.empty() ? "the module" : owner_->facts.importing.back().name;
-  }
-  std::string module_clause() const {
-    return owner_->facts.importing.empty() ? "" : " " + module();
-  }
-  std::string waiters() const {
-    const auto count = report_.import_lock_waiters.size();
-    return fmt::format("{} thread{}", count, count == 1 ? "" : "s");
-  }
-  std::string hold_sentence() const {
-    std::string chain;
-    for (const auto& module : owner_->facts.importing) {
-      chain += (chain.empty() ? "" : " > ") + module.name;
-    }
-    return fmt::format("{} holds the import lock{}.", label(owner_->facts),
-                       chain.empty() ? "" : fmt::format(" while it imports {}", chain));
-  }
-
-  Report report_;
-  ThreadReport* owner_ = nullptr;
-  ThreadReport* unproven_ = nullptr;
-  std::string start_;
+  Findings found_;
+  Wording words_;
+  Report& report_;
 };
 
 }  // namespace
 
-Report diagnose(Snapshot snapshot) { return Diagnosis(snapshot).run(); }
+Report diagnose(Snapshot snapshot) { return Judgement(std::move(snapshot)).run(); }
 
 }  // namespace importlock

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <utility>
 
@@ -50,12 +51,17 @@ void for_each_symbol(Elf* elf, GElf_Word table_type, Visit visit) {
   if (section == nullptr || gelf_getshdr(section, &header) == nullptr) return;
   Elf_Data* data = elf_getdata(section, nullptr);
   if (data == nullptr || header.sh_entsize == 0) return;
+  const Elf_Data* names = elf_getdata(elf_getscn(elf, header.sh_link), nullptr);
+  if (names == nullptr || names->d_buf == nullptr) return;
+  const std::string_view text(static_cast<const char*>(names->d_buf), names->d_size);
   const auto count = data->d_size / header.sh_entsize;
   for (std::size_t i = 0; i < count && i <= INT32_MAX; ++i) {
     GElf_Sym symbol;
     if (gelf_getsym(data, static_cast<int>(i), &symbol) == nullptr) return;
-    const char* name = elf_strptr(elf, header.sh_link, symbol.st_name);
-    if (name != nullptr) visit(std::string_view(name), symbol);
+    if (symbol.st_name >= text.size()) continue;
+    const auto name = text.substr(symbol.st_name);
+    const auto length = name.find('\0');
+    if (length != name.npos) visit(name.substr(0, length), symbol);
   }
 }
 
@@ -70,12 +76,14 @@ ElfFile ElfFile::open(const std::string& path) {
   struct stat status {};
   if (::fstat(descriptor, &status) != 0) throw FileError(path, errno);
   if (!S_ISREG(status.st_mode)) throw FormatError(path + " is not a regular file");
+  file.size_ = static_cast<std::uint64_t>(status.st_size);
   file.elf_ = elf_begin(descriptor, ELF_C_READ, nullptr);
   if (file.elf_ == nullptr || elf_kind(file.elf_) != ELF_K_ELF) {
     throw FormatError(path + " is not an ELF file");
   }
   file.read_headers();
   file.read_build_id();
+  file.read_variable_ranges();
   return file;
 }
 
@@ -88,8 +96,11 @@ ElfFile::ElfFile(ElfFile&& other) noexcept
       elf_(std::exchange(other.elf_, nullptr)),
       machine_(other.machine_),
       type_(other.type_),
+      size_(other.size_),
       segments_(std::move(other.segments_)),
       note_segments_(std::move(other.note_segments_)),
+      relro_(std::move(other.relro_)),
+      variables_(std::move(other.variables_)),
       build_id_(std::move(other.build_id_)) {}
 
 ElfFile& ElfFile::operator=(ElfFile&& other) noexcept {
@@ -98,8 +109,11 @@ ElfFile& ElfFile::operator=(ElfFile&& other) noexcept {
   std::swap(elf_, other.elf_);
   machine_ = other.machine_;
   type_ = other.type_;
+  size_ = other.size_;
   segments_ = std::move(other.segments_);
   note_segments_ = std::move(other.note_segments_);
+  relro_ = std::move(other.relro_);
+  variables_ = std::move(other.variables_);
   build_id_ = std::move(other.build_id_);
   return *this;
 }
@@ -129,6 +143,9 @@ void ElfFile::read_headers() {
                           program.p_memsz, (program.p_flags & PF_W) != 0};
     if (program.p_type == PT_LOAD) segments_.push_back(segment);
     if (program.p_type == PT_NOTE) note_segments_.push_back(segment);
+    if (program.p_type == PT_GNU_RELRO && program.p_memsz <= UINT64_MAX - program.p_vaddr) {
+      relro_.push_back({program.p_vaddr, program.p_vaddr + program.p_memsz});
+    }
   }
 }
 
@@ -142,6 +159,56 @@ void ElfFile::read_build_id() {
     build_id_ = build_id_in_notes({static_cast<const std::byte*>(data->d_buf), data->d_size});
     if (build_id_) return;
   }
+}
+
+void ElfFile::read_variable_ranges() {
+  if (type_ == ET_CORE) return;
+  const auto add = [this](std::uint64_t start, std::uint64_t size) {
+    if (size <= UINT64_MAX - start) variables_.push_back({start, start + size});
+  };
+  std::size_t names = 0;
+  if (elf_getshdrstrndx(elf_, &names) == 0) {
+    for (Elf_Scn* section = nullptr; (section = elf_nextscn(elf_, section)) != nullptr;) {
+      GElf_Shdr header;
+      if (gelf_getshdr(section, &header) == nullptr) continue;
+      constexpr std::uint64_t wanted = SHF_WRITE | SHF_ALLOC;
+      if ((header.sh_flags & (wanted | SHF_TLS)) != wanted) continue;
+      if (header.sh_type != SHT_PROGBITS && header.sh_type != SHT_NOBITS) continue;
+      const char* name = elf_strptr(elf_, names, header.sh_name);
+      if (name != nullptr && std::string_view(name).starts_with(".got")) continue;
+      add(header.sh_addr, header.sh_size);
+    }
+  }
+  if (!variables_.empty()) return;
+  // Tools such as sstrip cut the section headers off.
+  for (const auto& segment : segments_) {
+    if (segment.writable) add(static_cast<std::uint64_t>(segment.address), segment.memory_size);
+  }
+}
+
+bool ElfFile::holds_variable(LinkAddress address, std::uint64_t size) const {
+  const auto start = static_cast<std::uint64_t>(address);
+  const auto holds = [&](const Range& range) { return range.holds(start, size); };
+  return std::ranges::any_of(variables_, holds) && std::ranges::none_of(relro_, holds);
+}
+
+std::optional<std::uint64_t> ElfFile::initial_value(LinkAddress address, unsigned width) const {
+  std::array<std::byte, 8> bytes{};
+  if (width > bytes.size() || !holds_variable(address, width)) return std::nullopt;
+  const auto start = static_cast<std::uint64_t>(address);
+  for (const auto& segment : segments_) {
+    const auto first = static_cast<std::uint64_t>(segment.address);
+    if (!segment.writable || start < first || start - first >= segment.memory_size) continue;
+    // What the file does not hold of a segment is zero.
+    const auto offset = start - first;
+    const auto in_file = offset < segment.file_size ? segment.file_size - offset : 0;
+    const auto count = std::min<std::uint64_t>(in_file, width);
+    if (count > 0 && !read_contents(segment, address, std::span(bytes).first(count))) {
+      return std::nullopt;
+    }
+    return load<std::uint64_t>(bytes, 0);
+  }
+  return std::nullopt;
 }
 
 std::optional<DebugLink> ElfFile::debug_link() const {
@@ -169,13 +236,20 @@ std::optional<DebugLink> ElfFile::debug_link() const {
 SymbolsByName ElfFile::symbols(Table table, std::span<const std::string_view> wanted) const {
   SymbolsByName found;
   found.reserve(wanted.size());
-  for (const auto name : wanted) found.try_emplace(name);
+  std::array<bool, 256> initials{};
+  for (const auto name : wanted) {
+    found.try_emplace(name);
+    if (!name.empty()) initials[static_cast<unsigned char>(name[0])] = true;
+  }
   for_each_symbol(elf_, table == Table::dynsym ? SHT_DYNSYM : SHT_SYMTAB,
                   [&](std::string_view name, const GElf_Sym& symbol) {
-                    const auto entry = found.find(base_name(name));
-                    if (entry == found.end() || symbol.st_shndx == SHN_UNDEF) return;
+                    if (symbol.st_shndx == SHN_UNDEF || name.empty()) return;
                     const auto type = GELF_ST_TYPE(symbol.st_info);
                     if (type != STT_OBJECT && type != STT_FUNC && type != STT_NOTYPE) return;
+                    // Most names are none of those wanted: spare them the hash.
+                    if (!initials[static_cast<unsigned char>(name[0])]) return;
+                    const auto entry = found.find(base_name(name));
+                    if (entry == found.end()) return;
                     if (!names_whole_object(name)) return;
                     entry->second.push_back({LinkAddress{symbol.st_value}, symbol.st_size});
                   });
@@ -191,21 +265,32 @@ bool ElfFile::mentions(std::string_view name) const {
   return found;
 }
 
-bool ElfFile::read_constant(LinkAddress address, std::span<std::byte> into) const {
-  const auto start = static_cast<std::uint64_t>(address);
-  for (const auto& segment : segments_) {
-    if (segment.writable) continue;
-    const auto first = static_cast<std::uint64_t>(segment.address);
-    if (start < first || start - first > segment.file_size ||
-        segment.file_size - (start - first) < into.size()) {
-      continue;
-    }
-    const auto offset = segment.file_offset + (start - first);
-    if (offset > INT64_MAX) return false;
-    const auto got = ::pread(descriptor_, into.data(), into.size(), static_cast<off_t>(offset));
-    return got >= 0 && static_cast<std::size_t>(got) == into.size();
+std::size_t ElfFile::read_at(std::uint64_t offset, std::span<std::byte> into) const {
+  std::size_t done = 0;
+  while (done < into.size() && offset + done <= INT64_MAX) {
+    const auto got = ::pread(descriptor_, into.data() + done, into.size() - done,
+                             static_cast<off_t>(offset + done));
+    if (got <= 0) break;
+    done += static_cast<std::size_t>(got);
   }
-  return false;
+  return done;
+}
+
+bool ElfFile::read_constant(LinkAddress address, std::span<std::byte> into) const {
+  return std::ranges::any_of(segments_, [&](const Segment& segment) {
+    return !segment.writable && read_contents(segment, address, into);
+  });
+}
+
+bool ElfFile::read_contents(const Segment& segment, LinkAddress address,
+                            std::span<std::byte> into) const {
+  const auto start = static_cast<std::uint64_t>(address);
+  const auto first = static_cast<std::uint64_t>(segment.address);
+  if (start < first || start - first > segment.file_size ||
+      segment.file_size - (start - first) < into.size()) {
+    return false;
+  }
+  return read_at(segment.file_offset + (start - first), into) == into.size();
 }
 
 std::vector<MappedFile> ElfFile::mapped_files() const {

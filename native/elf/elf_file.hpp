@@ -75,6 +75,7 @@ class ElfFile {
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] int machine() const { return machine_; }  ///< EM_X86_64 …
   [[nodiscard]] bool is_core() const;
+  [[nodiscard]] std::uint64_t size() const { return size_; }  ///< of the file, in bytes
   /// The PT_LOAD segments.
   [[nodiscard]] const std::vector<Segment>& segments() const { return segments_; }
   /// The PT_NOTE segments.
@@ -90,6 +91,16 @@ class ElfFile {
   /// Whether the dynamic symbol table names `name`, defined here or not.
   [[nodiscard]] bool mentions(std::string_view name) const;
 
+  /// Whether `size` bytes at `address` lie in the program's variables: writable, initialised or
+  /// not, and not a part of what the dynamic linker fills in.
+  [[nodiscard]] bool holds_variable(LinkAddress address, std::uint64_t size) const;
+  /// What a variable of `width` bytes (at most 8) holds before the program starts; nothing where
+  /// there is none or the file is too short.
+  [[nodiscard]] std::optional<std::uint64_t> initial_value(LinkAddress address,
+                                                           unsigned width) const;
+
+  /// Reads from `offset` of the file on, as far as it goes; gives how many bytes there were.
+  [[nodiscard]] std::size_t read_at(std::uint64_t offset, std::span<std::byte> into) const;
   /// Reads file contents that a read-only PT_LOAD maps at `address`; false where no such segment
   /// holds the whole range or the file is too short.
   [[nodiscard]] bool read_constant(LinkAddress address, std::span<std::byte> into) const;
@@ -101,14 +112,30 @@ class ElfFile {
   ElfFile(std::string path, int descriptor, Elf* elf);
   void read_headers();
   void read_build_id();
+  void read_variable_ranges();
+  [[nodiscard]] bool read_contents(const Segment& segment, LinkAddress address,
+                                   std::span<std::byte> into) const;
+
+  /// Addresses from `start` on, before `end`.
+  struct Range {
+    std::uint64_t start = 0;
+    std::uint64_t end = 0;
+    /// Whether it holds all of `size` bytes at `address`.
+    [[nodiscard]] bool holds(std::uint64_t address, std::uint64_t size) const {
+      return start <= address && address <= end && end - address >= size;
+    }
+  };
 
   std::string path_;
   int descriptor_ = -1;
   Elf* elf_ = nullptr;
   int machine_ = 0;
   int type_ = 0;
+  std::uint64_t size_ = 0;
   std::vector<Segment> segments_;
   std::vector<Segment> note_segments_;
+  std::vector<Range> relro_;      ///< read-only once the dynamic linker is done
+  std::vector<Range> variables_;  ///< .data, .bss and their like
   std::optional<std::string> build_id_;
 };
 

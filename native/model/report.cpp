@@ -8,7 +8,7 @@ int Report::status() const {
     case VerdictKind::orphaned:
     case VerdictKind::stalled: return 1;
     case VerdictKind::importing: return 0;
-    case VerdictKind::free: return verdict.cycle.empty() ? 0 : 1;
+    case VerdictKind::free: return verdict.cycle.empty() && !gil_stuck ? 0 : 1;
     case VerdictKind::unknown: return 2;
   }
   return 2;

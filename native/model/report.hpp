@@ -34,9 +34,11 @@ enum class WaitKind {
 struct Wait {
   WaitKind kind = WaitKind::unknown;
   std::string what;        ///< "import lock", "Thread-1"
+  std::string name;        ///< what the program calls it, such as "self.lock"; empty: untold
   std::optional<Lwp> lwp;  ///< the thread that must act, where that can be told
   std::string because;    ///< what the thread was doing: "os.fork", "import decimal", "Thread.join"
   bool timed = false;     ///< ends by itself after a time
+  Address lock;           ///< of a lock or rlock: which one, so that its waiters can be told apart
   std::size_t frame = 0;  ///< index in frames of the line to show for it
 };
 
@@ -68,6 +70,7 @@ struct Report {
   GilFacts gil;
   GilState gil_state = GilState::unknown;
   std::optional<Lwp> gil_holder;
+  bool gil_stuck = false;  ///< its holder is blocked while others wait for it
   std::vector<Lwp> gil_waiters;
   std::vector<ThreadReport> threads;
   Verdict verdict;

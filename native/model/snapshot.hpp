@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -56,12 +57,20 @@ struct GilFacts {
   Known<std::optional<PthreadId>> holder;  ///< thread of _PyThreadState_Current
 };
 
+/// A variable of a frame, its value written as repr() would, bounded in depth and length.
+struct Variable {
+  std::string name;
+  std::string value;
+};
+
 /// One Python frame.
 struct Frame {
   std::string function;               ///< co_name; empty where it could not be read
   std::string file;                   ///< co_filename as the code object has it
   int line = 0;                       ///< 0 where it could not be told
   std::optional<std::string> source;  ///< that line of the file, where the file is at hand
+  bool library = false;               ///< of the standard library, so rarely what has to change
+  std::vector<Variable> locals;       ///< arguments first; only where they were asked for
 };
 
 /// What the innermost Python frame has asked the interpreter's C code to do.
@@ -81,12 +90,30 @@ struct ModuleInProgress {
 
 /// A wait that the thread's Python frames show, recognised by code and type objects.
 struct PythonWait {
-  enum class Kind { join };
+  enum class Kind { join, lock, rlock, condition, event, queue, semaphore };
   Kind kind = Kind::join;
-  std::string what;                 ///< name of the thread that is joined
-  std::optional<PthreadId> thread;  ///< its ident, where it runs
-  bool timed = false;               ///< ends by itself after a time
-  std::size_t frame = 0;            ///< index in frames of the caller, outside the library
+  std::string what;  ///< name of the thread that is joined, "Event", "RLock"
+  std::string call;  ///< "Thread.join", "Queue.get", "with"
+  std::string name;  ///< what the caller calls the object, such as "self.lock"; empty: untold
+  /// The one thread that can end it: the joined thread, the owner of an RLock.
+  std::optional<PthreadId> thread;
+  /// The lock of Python/thread_pthread.h that is waited for, of a plain Lock or an RLock.
+  Address lock;
+  bool timed = false;            ///< ends by itself after a time
+  bool other_processes = false;  ///< a lock of multiprocessing: other processes can release it
+  std::size_t frame = 0;         ///< index in frames of the caller, outside the library
+};
+
+/// An application's lock that the thread's frames show it to hold.
+struct HeldLock {
+  Address lock;      ///< as PythonWait has it
+  std::string what;  ///< "Lock", "RLock"
+  std::string name;  ///< as PythonWait has it
+  /// A `with` block is in progress; or a `finally` block that releases the lock lies ahead.
+  enum class Shown { with_block, finally_block };
+  Shown shown = Shown::with_block;
+  std::string file;  ///< where the block begins
+  int line = 0;
 };
 
 /// A line at which this thread started another, found in code that is still on its stack.
@@ -96,12 +123,15 @@ struct ThreadStart {
   int line = 0;
 };
 
+using SystemCallArguments = std::array<std::uint64_t, 6>;
+
 /// The system call that a thread is in.
 struct SystemCall {
   long number = -1;
-  std::string name;              ///< "futex", "read"; the number where the name is unknown
+  std::string name;  ///< "futex", "read", as x86-64 names it; the number where it is unknown
+  SystemCallArguments arguments{};
   std::optional<Address> futex;  ///< of a FUTEX_WAIT: the word that is waited on
-  std::optional<std::uint64_t> first_argument;
+  bool timed = false;            ///< a FUTEX_WAIT that ends by itself after a time
 };
 
 struct ThreadFacts {
@@ -110,6 +140,7 @@ struct ThreadFacts {
   std::optional<PthreadId> ident;
   std::string name;           ///< from threading._active; empty where that does not know the thread
   bool python = false;        ///< has a PyThreadState
+  bool whole = true;          ///< false where part of its frames or their objects was unreadable
   std::vector<Frame> frames;  ///< innermost first
   std::vector<ModuleInProgress> importing;  ///< outermost first, without __main__
   /// Why the thread can be believed to hold the import lock: an import, a fork or
@@ -117,9 +148,13 @@ struct ThreadFacts {
   std::string import_lock_evidence;
   std::optional<Operation> operation;
   std::optional<PythonWait> wait;
+  std::vector<HeldLock> held;
+  /// Between two rounds of a housekeeping of the library that ends nobody's wait.
+  bool housekeeping = false;
   std::vector<ThreadStart> starts;
   /// Missing: cannot be told. Empty optional: the thread is in no system call, it runs.
   Known<std::optional<SystemCall>> system_call;
+  std::string call_object;  ///< what that call works on: the path of its file, "process 4243"
 };
 
 struct Snapshot {
@@ -128,6 +163,7 @@ struct Snapshot {
   ImportLockFacts import_lock;
   GilFacts gil;
   std::vector<ThreadFacts> threads;
+  bool all_thread_states = true;      ///< false where the list of thread states broke off
   std::vector<std::string> problems;  ///< what could not be read, one clause each
 };
 

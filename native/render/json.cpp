@@ -10,6 +10,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+constexpr const char* schema = "py-importlock/1";
+
 template <typename T>
 Json or_null(const std::optional<T>& value) {
   return value ? Json(*value) : Json(nullptr);
@@ -36,6 +38,11 @@ Json thread_json(const ThreadReport& thread) {
                       {"file", frame.file},
                       {"line", frame.line > 0 ? Json(frame.line) : Json(nullptr)},
                       {"source", or_null(frame.source)}});
+    if (frame.locals.empty()) continue;
+    auto& locals = frames.back()["locals"] = Json::array();
+    for (const auto& variable : frame.locals) {
+      locals.push_back({{"name", variable.name}, {"value", variable.value}});
+    }
   }
   return {{"lwp", or_null(facts.lwp)},
           {"gdb_thread", or_null(facts.gdb_thread)},
@@ -48,16 +55,25 @@ Json thread_json(const ThreadReport& thread) {
           {"frames", frames}};
 }
 
+Json target_json(const TargetInfo& target) {
+  return {{"kind", name_of(target.kind)},
+          {"pid", or_null(target.pid)},
+          {"executable", target.executable},
+          {"core", or_null(target.core)}};
+}
+
+std::string text_of(const Json& json, JsonStyle style) {
+  const int indent = style == JsonStyle::indented ? 2 : -1;
+  return json.dump(indent, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
 }  // namespace
 
-std::string render_json(const Report& report) {
+std::string render_json(const Report& report, JsonStyle style) {
   const auto& lock = report.import_lock;
   Json json;
-  json["schema"] = "py-importlock/1";
-  json["target"] = {{"kind", name_of(report.target.kind)},
-                    {"pid", or_null(report.target.pid)},
-                    {"executable", report.target.executable},
-                    {"core", or_null(report.target.core)}};
+  json["schema"] = schema;
+  json["target"] = target_json(report.target);
   json["python"] = {{"version", or_null(report.python.version.optional())},
                     {"image", report.python.image},
                     {"build_id", or_null(report.python.build_id)},
@@ -83,7 +99,12 @@ std::string render_json(const Report& report) {
                      {"cycle", verdict.cycle},        {"summary", verdict.summary},
                      {"advice", verdict.advice},      {"evidence", verdict.evidence}};
   json["problems"] = report.problems;
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return text_of(json, style);
+}
+
+std::string render_json_failure(const TargetInfo& target, const std::string& error) {
+  const Json json{{"schema", schema}, {"target", target_json(target)}, {"error", error}};
+  return text_of(json, JsonStyle::one_line);
 }
 
 }  // namespace importlock

@@ -6,8 +6,13 @@
 
 namespace importlock {
 
-/// The report as one JSON object of schema "py-importlock/1", indented, always valid UTF-8, with a
-/// newline at its end.
-std::string render_json(const Report& report);
+enum class JsonStyle { indented, one_line };
+
+/// The report as one JSON object of schema "py-importlock/1", always valid UTF-8, with a newline at
+/// its end.
+std::string render_json(const Report& report, JsonStyle style = JsonStyle::indented);
+
+/// In its place, of a target that could not be looked at: schema, target and `error`, on one line.
+std::string render_json_failure(const TargetInfo& target, const std::string& error);
 
 }  // namespace importlock

@@ -4,21 +4,19 @@
 
 #include <algorithm>
 #include <cctype>
+#include <unordered_map>
+#include <vector>
 
+#include "render/escape.hpp"
 #include "render/names.hpp"
 
 namespace importlock {
 
 namespace {
 
-/// Text of the target is data: nothing in it may move a terminal's cursor or change its colours.
-std::string escaped(const std::string& text) {
-  std::string result;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    result += byte < 0x20 || byte >= 0x7f ? fmt::format("\\x{:02x}", byte) : std::string(1, c);
-  }
-  return result;
+std::string name_or_lwp(const ThreadFacts& thread) {
+  if (!thread.name.empty()) return thread.name;
+  return thread.lwp ? fmt::format("LWP {}", *thread.lwp) : std::string("a thread that is gone");
 }
 
 class TextReport {
@@ -33,13 +31,17 @@ class TextReport {
     const bool bad = report_.status() != 0;
     paragraph(style_.color ? fmt::format("\033[1;{}m{}\033[0m", bad ? 31 : 32, title) : title,
               title.size(), ": " + verdict.summary, 0);
+    if (const auto drawn = drawn_cycle(); !drawn.empty()) {
+      out_ += "\n";
+      paragraph("  ", 2, drawn, 4);
+    }
     if (!verdict.evidence.empty()) out_ += "\n";
     for (const auto& fact : verdict.evidence) paragraph("  - ", 4, fact, 4);
     if (!verdict.advice.empty()) {
       out_ += "\n";
       paragraph("What to do: ", 12, verdict.advice, 2);
     }
-    for (const auto& thread : report_.threads) print(thread);
+    print_threads();
     out_ += "\n";
     const auto& python = report_.python;
     paragraph(
@@ -57,13 +59,61 @@ class TextReport {
   }
 
  private:
-  void print(const ThreadReport& thread) {
-    const auto& facts = thread.facts;
-    out_ += "\n";
-    std::string head = facts.gdb_thread ? fmt::format("Thread {} ", *facts.gdb_thread) : "Thread ";
-    head += facts.lwp ? fmt::format("(LWP {})", *facts.lwp) : "(no LWP)";
-    if (!facts.name.empty()) head += " " + facts.name;
-    if (!facts.python) head += ": no Python";
+  /// "MainThread --Thread.join--> Thread-1 --import lock (os.fork)--> MainThread"
+  [[nodiscard]] std::string drawn_cycle() const {
+    std::string drawn;
+    const ThreadReport* first = nullptr;
+    for (const auto lwp : report_.verdict.cycle) {
+      const auto thread = std::ranges::find_if(
+          report_.threads, [&](const ThreadReport& each) { return each.facts.lwp == lwp; });
+      if (thread == report_.threads.end() || !thread->waits_for) return "";
+      if (first == nullptr) first = &*thread;
+      const auto& wait = *thread->waits_for;
+      const auto why =
+          wait.kind == WaitKind::join || wait.because.empty() ? "" : " (" + wait.because + ")";
+      drawn += fmt::format("{} --{}{}--> ", name_or_lwp(thread->facts),
+                           wait.kind == WaitKind::join ? wait.because : wait.what, why);
+    }
+    return first == nullptr ? "" : drawn + name_or_lwp(first->facts);
+  }
+
+  /// Those of the verdict first, then the rest; of many that do the same, one.
+  void print_threads() {
+    std::vector<const ThreadReport*> rest;
+    for (const auto lwp : report_.verdict.cycle) {
+      for (const auto& thread : report_.threads) {
+        if (thread.facts.lwp == lwp) print({&thread});
+      }
+    }
+    for (const auto& thread : report_.threads) {
+      const auto& cycle = report_.verdict.cycle;
+      const bool shown =
+          thread.facts.lwp && std::ranges::find(cycle, *thread.facts.lwp) != cycle.end();
+      if (!shown) rest.push_back(&thread);
+    }
+    std::ranges::stable_partition(rest, [](const auto* thread) { return !thread->holds.empty(); });
+    std::vector<std::vector<const ThreadReport*>> groups;
+    std::unordered_map<std::string, std::size_t> group_of;
+    for (const auto* thread : rest) {
+      const auto [entry, fresh] = group_of.try_emplace(likeness(*thread), groups.size());
+      if (fresh) groups.emplace_back();
+      groups[entry->second].push_back(thread);
+    }
+    for (const auto& group : groups) print(group);
+  }
+
+  /// Equal for threads that do the same at the same place.
+  static std::string likeness(const ThreadReport& thread) {
+    auto key = state(thread) + (thread.facts.python ? "" : "native");
+    for (const auto& frame : thread.facts.frames) {
+      key += fmt::format("\n{}:{}:{}", frame.file, frame.line, frame.function);
+      for (const auto& variable : frame.locals) key += variable.name + variable.value;
+    }
+    return key;
+  }
+
+  /// "holds the import lock, waits for Thread-1 (Thread.join)"
+  static std::string state(const ThreadReport& thread) {
     std::string state;
     for (const auto& held : thread.holds) {
       state += (state.empty() ? "holds the " : " and the ") + held;
@@ -73,11 +123,59 @@ class TextReport {
       state += "waits for " + wait->what;
       if (!wait->because.empty()) state += " (" + wait->because + ")";
     }
-    paragraph("", 0, state.empty() ? head : head + ": " + state, 2);
-    for (const auto& frame : facts.frames) {
+    return state;
+  }
+
+  void print(const std::vector<const ThreadReport*>& alike) {
+    const auto& facts = alike.front()->facts;
+    out_ += "\n";
+    std::string head;
+    if (alike.size() > 1) {
+      constexpr std::size_t most_named = 3;
+      head = fmt::format("{} threads (LWP", alike.size());
+      for (std::size_t i = 0; i < std::min(alike.size(), most_named); ++i) {
+        const auto& lwp = alike[i]->facts.lwp;
+        head += fmt::format("{} {}", i == 0 ? "" : ",", lwp ? fmt::format("{}", *lwp) : "gone");
+      }
+      head += alike.size() > most_named ? ", ...)" : ")";
+    } else {
+      head = facts.gdb_thread ? fmt::format("Thread {} ", *facts.gdb_thread) : "Thread ";
+      head += facts.lwp ? fmt::format("(LWP {})", *facts.lwp) : "(no LWP)";
+      if (!facts.name.empty()) head += " " + facts.name;
+    }
+    const auto state = this->state(*alike.front());
+    if (!facts.python) {
+      head += ": no Python";
+    } else if (!state.empty()) {
+      head += ": " + state;
+    } else if (facts.lwp) {
+      head += ": runs";
+    }
+    paragraph("", 0, head, 2);
+    const auto number = without_bootstrap(facts.frames);
+    const auto shown = style_.frames == 0 ? number : std::min(style_.frames, number);
+    for (std::size_t i = 0; i < shown; ++i) {
+      const auto& frame = facts.frames[i];
       location("  ", frame);
       if (frame.source) cut("      " + escaped(*frame.source));
+      for (const auto& variable : frame.locals) {
+        cut("        " + escaped(variable.name) + " = " + escaped(variable.value));
+      }
     }
+    if (number > shown) out_ += fmt::format("  ... and {} frames further out\n", number - shown);
+  }
+
+  /// How many frames there are without those by which threading starts every thread.
+  static std::size_t without_bootstrap(const std::vector<Frame>& frames) {
+    auto number = frames.size();
+    for (const auto* const name : {"__bootstrap", "__bootstrap_inner", "run"}) {
+      if (number < 2 || frames[number - 1].function != name ||
+          !frames[number - 1].file.ends_with("/threading.py")) {
+        break;
+      }
+      --number;
+    }
+    return number;
   }
 
   /// One line "FILE:LINE in FUNCTION"; a path that does not fit loses its beginning.

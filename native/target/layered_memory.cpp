@@ -4,55 +4,61 @@
 #include <cstdint>
 #include <limits>
 
-#include "base/error.hpp"
-
 namespace importlock {
 
-const CachedMemory::Page* CachedMemory::page(Address start) {
-  const auto [entry, fresh] = pages_.try_emplace(start);
-  if (fresh) {
-    auto page = std::make_unique<Page>();
-    try {
-      source_(start, *page);
-      entry->second = std::move(page);
-    } catch (const FaultError&) {
-      // Stays null: a part of the page may still be readable.
-    }
-  }
-  return entry->second.get();
+const std::byte* CachedMemory::fetched(Address start, std::size_t size) {
+  auto bytes = std::make_unique_for_overwrite<std::byte[]>(size);
+  if (!source_(start, {bytes.get(), size})) return nullptr;  // a part may still be readable
+  return contents_.emplace_back(std::move(bytes)).get();
 }
 
-void CachedMemory::read(Address address, std::span<std::byte> into) {
-  if (into.empty()) return;
-  if (address.value() > std::numeric_limits<std::uint64_t>::max() - into.size()) {
-    throw FaultError(address, into.size());
+const std::byte* CachedMemory::page(Address start) {
+  if (last_ != nullptr && last_start_ == start) return last_;
+  const auto skip = start.value() % block_size;
+  const Address block_start{start.value() - skip};
+  const auto [block, new_block] = blocks_.try_emplace(block_start);
+  if (new_block) block->second = fetched(block_start, block_size);
+  last_start_ = start;
+  if (block->second != nullptr) {
+    last_ = block->second + skip;
+  } else {
+    const auto [page, new_page] = pages_.try_emplace(start);
+    if (new_page) page->second = fetched(start, page_size);
+    last_ = page->second;
   }
+  return last_;
+}
+
+bool CachedMemory::try_read(Address address, std::span<std::byte> into) {
+  if (into.empty()) return true;
+  if (address.value() > std::numeric_limits<std::uint64_t>::max() - into.size()) return false;
   std::size_t done = 0;
   while (done < into.size()) {
     const auto at = (address + done).value();
     const auto offset = static_cast<std::size_t>(at % page_size);
-    const Page* page = this->page(Address{at - offset});
-    if (page == nullptr) {
-      source_(address, into);
-      return;
-    }
+    const auto* const page = this->page(Address{at - offset});
+    if (page == nullptr) return source_(address, into);
     const auto length = std::min(into.size() - done, page_size - offset);
-    std::copy_n(page->begin() + static_cast<std::ptrdiff_t>(offset), length,
-                into.begin() + static_cast<std::ptrdiff_t>(done));
+    std::copy_n(page + offset, length, into.begin() + static_cast<std::ptrdiff_t>(done));
     done += length;
   }
+  return true;
 }
 
-void FileBackedMemory::read(Address address, std::span<std::byte> into) {
-  try {
-    primary_.read(address, into);
-  } catch (const FaultError&) {
-    for (const auto& image : images_) {
-      const LinkAddress linked{address.value() - static_cast<std::uint64_t>(image.bias)};
-      if (image.file->read_constant(linked, into)) return;
-    }
-    throw;
-  }
+bool FileBackedMemory::read_from_images(Address address, std::span<std::byte> into) const {
+  return std::ranges::any_of(images_, [&](const Image& image) {
+    const LinkAddress linked{address.value() - static_cast<std::uint64_t>(image.bias)};
+    return image.file->read_constant(linked, into);
+  });
+}
+
+bool FileBackedMemory::try_read(Address address, std::span<std::byte> into) {
+  if (primary_.try_read(address, into) || read_from_images(address, into)) return true;
+  auto image = opener_ ? opener_(address) : ImageFile{};
+  if (!image.file) return false;
+  add(*image.file, image.bias);
+  opened_.push_back(std::move(image.file));
+  return read_from_images(address, into);
 }
 
 }  // namespace importlock

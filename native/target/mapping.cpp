@@ -3,12 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
-#include <fstream>
-#include <sstream>
 
-#include "base/error.hpp"
+#include "target/proc_file.hpp"
 
 namespace importlock {
 
@@ -26,6 +23,15 @@ std::optional<std::uint64_t> take_hex(std::string_view& text, char stop) {
   return value;
 }
 
+/// The kernel appends " (deleted)" to the path of an unlinked file (fs/d_path.c, d_path).
+Mapping named(Mapping mapping, std::string_view path) {
+  constexpr std::string_view mark = " (deleted)";
+  mapping.deleted = path.ends_with(mark);
+  if (mapping.deleted) path.remove_suffix(mark.size());
+  mapping.path = path;
+  return mapping;
+}
+
 std::optional<Mapping> parse_line(std::string_view line) {
   // start-end perms offset device inode   path
   const auto start = take_hex(line, '-');
@@ -36,9 +42,7 @@ std::optional<Mapping> parse_line(std::string_view line) {
   const auto path = line.find('/');
   if (!offset || path == std::string_view::npos) return std::nullopt;
   auto name = line.substr(path);
-  constexpr std::string_view deleted = " (deleted)";
-  if (name.ends_with(deleted)) name.remove_suffix(deleted.size());
-  return Mapping{Address{*start}, Address{*end}, *offset, std::string(name)};
+  return named({Address{*start}, Address{*end}, *offset, {}, false}, name);
 }
 
 }  // namespace
@@ -54,20 +58,30 @@ std::vector<Mapping> parse_process_maps(std::string_view text) {
 }
 
 std::vector<Mapping> process_mappings(int pid) {
-  const auto path = fmt::format("/proc/{}/maps", pid);
-  std::ifstream stream(path);
-  if (!stream) throw FileError(path, errno);
-  std::ostringstream text;
-  text << stream.rdbuf();
-  return parse_process_maps(text.str());
+  return parse_process_maps(read_proc_file(fmt::format("/proc/{}/maps", pid)));
 }
 
-std::vector<Mapping> core_mappings(const std::string& core_path) {
+std::vector<Mapping> core_mappings(const ElfFile& core) {
   std::vector<Mapping> result;
-  for (auto& file : ElfFile::open(core_path).mapped_files()) {
-    constexpr std::string_view deleted = " (deleted)";
-    if (file.path.ends_with(deleted)) file.path.resize(file.path.size() - deleted.size());
-    result.push_back({file.start, file.end, file.file_offset, std::move(file.path)});
+  for (auto& file : core.mapped_files()) {
+    result.push_back(named({file.start, file.end, file.file_offset, {}, false}, file.path));
+  }
+  return result;
+}
+
+std::vector<Mapping> executable_mappings(const ElfFile& executable, const std::string& path,
+                                         Address program_headers) {
+  std::vector<Mapping> result;
+  const auto& segments = executable.segments();
+  if (segments.empty()) return result;
+  // They follow the ELF header, in the first page of the first segment.
+  const auto bias = page_of(program_headers.value()) -
+                    page_of(static_cast<std::uint64_t>(segments.front().address));
+  for (const auto& segment : segments) {
+    const auto start = bias + static_cast<std::uint64_t>(segment.address);
+    const auto end = start + segment.file_size;
+    result.push_back({Address{page_of(start)}, Address{page_of(end + page_size - 1)},
+                      page_of(segment.file_offset), path, false});
   }
   return result;
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/address.hpp"
+#include "base/error.hpp"
 
 namespace importlock {
 
@@ -18,8 +19,19 @@ class Memory {
   Memory(const Memory&) = delete;
   Memory& operator=(const Memory&) = delete;
 
-  /// Fills `into` wholly from `address` on, or throws FaultError with the range asked for.
-  virtual void read(Address address, std::span<std::byte> into) = 0;
+  /// Fills `into` wholly from `address` on; false where a part of that could not be read, and
+  /// `into` may then hold anything.
+  [[nodiscard]] virtual bool try_read(Address address, std::span<std::byte> into) = 0;
+
+  /// The same for bytes whose neighbours will not be asked for, so that they need not be fetched.
+  [[nodiscard]] virtual bool try_read_alone(Address address, std::span<std::byte> into) {
+    return try_read(address, into);
+  }
+
+  /// As try_read, but throws FaultError with the range asked for.
+  void read(Address address, std::span<std::byte> into) {
+    if (!try_read(address, into)) throw FaultError(address, into.size());
+  }
 
   /// `size` bytes at `address`. Throws FaultError.
   std::vector<std::byte> bytes(Address address, std::size_t size);

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 import harness
 import pytest
 
+_TABLES = pytest.StashKey[dict[str, list[dict[str, str]]]]()
+
 
 @pytest.fixture(scope="session", params=harness.INTERPRETERS)
 def interpreter(request: pytest.FixtureRequest) -> str:
@@ -18,10 +20,41 @@ def hang(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., har
     """hang(name, interpreter, ...) starts a fixture; it ends with the test."""
     with contextlib.ExitStack() as processes:
 
-        def start(name: str, interpreter: str, **options) -> harness.Process:
+        def start(name: str, interpreter, **options) -> harness.Process:
             folder = tmp_path_factory.mktemp(name) / "run"
             return processes.enter_context(
                 harness.started(name, interpreter, folder, **options)
             )
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def verdict_table(request: pytest.FixtureRequest) -> list[dict[str, str]]:
+    """Rows, by column, of a table that the end of the run prints."""
+    return _table(request.config, "verdicts, expected and got")
+
+
+@pytest.fixture(scope="session")
+def build_table(request: pytest.FixtureRequest) -> list[dict[str, str]]:
+    """The same of the builds."""
+    return _table(request.config, "builds, how the lock was found, and the verdicts")
+
+
+def _table(config: pytest.Config, title: str) -> list[dict[str, str]]:
+    return config.stash.setdefault(_TABLES, {}).setdefault(title, [])
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    for title, rows in config.stash.get(_TABLES, {}).items():
+        if not rows:
+            continue
+        columns = list(rows[0])
+        widths = [max(len(row[column]) for row in [*rows, dict(zip(columns, columns))])
+                  for column in columns]
+        terminalreporter.section(title)
+        for row in [dict(zip(columns, columns)), *rows]:
+            cells = (row[column].ljust(width) for column, width in zip(columns, widths))
+            terminalreporter.write_line("  ".join(cells).rstrip())

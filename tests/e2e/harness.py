@@ -11,7 +11,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
@@ -33,21 +33,45 @@ def missing(reason: str) -> None:
     pytest.skip(reason)
 
 
-def _output(*command: str | os.PathLike, timeout: float, **options) -> str:
+def output(*command: str | os.PathLike, timeout: float, **options) -> str:
     ran = subprocess.run(command, capture_output=True, text=True, timeout=timeout, **options)
     assert ran.returncode == 0, f"{command}: {ran.stderr}"
     return ran.stdout.strip()
 
 
+_BULLSEYE = {  # architecture and command
+    "bullseye": ("amd64", "python2.7"),
+    "bullseye-dbg": ("amd64", "python2.7-dbg"),
+    "i386": ("i386", "python2.7"),
+    "i386-dbg": ("i386", "python2.7-dbg"),
+    "arm64": ("arm64", "python2.7"),
+}
+_BUILT = {  # script and command
+    "shared": (("python27.sh", "--shared"), None),
+    "ucs2": (("build_python27.sh",), None),
+    "static": (("build_python27.sh", "--static"), None),
+    "mutex": (("build_python27.sh", "--static"), "python2.7-mutex"),
+    "musl": (("build_python27.sh", "--musl"), None),
+}
+
+
 @functools.cache
-def interpreters() -> Mapping[str, pathlib.Path]:
-    """The commands that start each of INTERPRETERS; the first call may fetch and build."""
-    _output(FIXTURES / "bullseye.sh", timeout=600)
-    return {
-        "shared": pathlib.Path(_output(FIXTURES / "python27.sh", "--shared", timeout=1800)),
-        "bullseye": BULLSEYE / "bin/python2.7",
-        "bullseye-dbg": BULLSEYE / "bin/python2.7-dbg",
-    }
+def python(name: str) -> pathlib.Path:
+    """The command that starts this interpreter; the first call may fetch and build it."""
+    output(FIXTURES / "bullseye.sh", timeout=600)
+    if name == "musl" and not shutil.which("musl-gcc"):
+        missing("no musl-gcc")
+    if name in _BUILT:
+        (script, *options), command = _BUILT[name]
+        built = pathlib.Path(output(FIXTURES / script, *options, timeout=1800))
+        return built.with_name(command) if command else built
+    arch, command = _BULLSEYE[name]
+    output(FIXTURES / "bullseye.sh", "--arch", arch, timeout=600)
+    folder = BULLSEYE if arch == "amd64" else BULLSEYE.with_name(f"bullseye-{arch}")
+    program = folder / "bin" / command
+    if subprocess.run([program, "-c", ""], capture_output=True, timeout=60).returncode != 0:
+        missing(f"{program} does not run on this system")
+    return program
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,35 +90,67 @@ class Process:
 @contextlib.contextmanager
 def started(
     name: str,
-    interpreter: str,
+    interpreter: str | os.PathLike,
     folder: pathlib.Path,
     *,
     supervisor: bool = False,
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[Process]:
-    """Runs fixtures/NAME in folder, which must not exist yet and is removed at the end."""
+    """Runs fixtures/NAME in folder, which must not exist yet and is removed at the end.
+
+    interpreter: a name that python() knows, or the path of a program that takes its arguments.
+    """
     if supervisor and not shutil.which("supervisord"):
         missing("no supervisord")
     pid = int(
-        _output(
+        output(
             FIXTURES / "start.sh",
             *(["--supervisor"] if supervisor else []),
             name,
-            interpreters()[interpreter],
+            python(interpreter) if interpreter in {*_BULLSEYE, *_BUILT} else interpreter,
             timeout=120,
             env={**os.environ, **(environment or {}), "IMPORTLOCK_DIR": str(folder)},
-            preexec_fn=_allow_cores,
+            preexec_fn=allow_cores,
         )
     )
     try:
         yield Process(pid, pathlib.Path(os.readlink(f"/proc/{pid}/exe")), folder)
     finally:
-        _output(FIXTURES / "stop.sh", folder, timeout=60)
+        output(FIXTURES / "stop.sh", folder, timeout=60)
 
 
-def _allow_cores() -> None:
+def allow_cores() -> None:
     hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
     resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
+
+
+def wait_until(holds: Callable[[], bool], seconds: float = 60) -> None:
+    """Polls until it holds; fails after the time."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come to hold"
+        time.sleep(0.02)
+
+
+def read_ready(descriptor: int, process: subprocess.Popen) -> bool:
+    """Whether the fixture has written that it is ready; the descriptor does not block."""
+    assert process.poll() is None, "it ended before it was ready"
+    with contextlib.suppress(BlockingIOError):
+        return os.read(descriptor, 100).startswith(b"ready")
+    return False
+
+
+def all_in_futex(pid: int) -> bool:
+    """Whether every thread of the x86-64 or i386 process waits in a futex."""
+    calls = [(task / "syscall").read_text() for task in pathlib.Path(f"/proc/{pid}/task").iterdir()]
+    return len(calls) > 1 and all(call.startswith(("202 ", "240 ")) for call in calls)
+
+
+def module() -> pathlib.Path:
+    """The newest native module that PLUGIN can find."""
+    name = "_py_importlock.*.so"
+    found = [*PLUGIN.parent.glob(name), *REPOSITORY.glob(f"build*/**/gdb_plugin/{name}")]
+    return max(found, key=lambda path: path.stat().st_mtime)
 
 
 def ended(pid: int) -> bool:
@@ -110,13 +166,14 @@ def run_gdb(
     timeout: float = 60,
     env: Mapping[str, str] | None = None,
     debug_directories: tuple[os.PathLike, ...] = DEBUG_DIRECTORIES,
+    program: str = GDB,
 ) -> subprocess.CompletedProcess[str]:
     """One gdb in batch mode. env is added to this process's environment."""
     environment = {**os.environ, **(env or {})}
     environment.pop("DEBUGINFOD_URLS", None)
     directories = os.pathsep.join(map(str, debug_directories))
     return subprocess.run(
-        [GDB, "-q", "-nx", "-batch", "-iex", f"set debug-file-directory {directories}", *arguments],
+        [program, "-q", "-nx", "-batch", "-iex", f"set debug-file-directory {directories}", *arguments],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -143,10 +200,7 @@ def kernel_core(
     if "unlimited" not in next(x for x in limits.splitlines() if x.startswith("Max core")):
         missing("the limit on the size of cores cannot be lifted")
     os.kill(process.pid, signal_number)
-    deadline = time.monotonic() + 60
-    while not ended(process.pid):
-        assert time.monotonic() < deadline, f"process {process.pid} did not end"
-        time.sleep(0.02)
+    wait_until(lambda: ended(process.pid))
     # With core_uses_pid it is core.PID.
     (core,) = process.folder.glob("core*")
     return pathlib.Path(shutil.move(core, path))

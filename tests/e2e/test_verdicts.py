@@ -1,7 +1,6 @@
 """The gdb command on real hung processes and on their cores."""
 
 import json
-import subprocess
 
 import pytest
 
@@ -98,74 +97,25 @@ def test_text_fits_80_columns(hang):
 
 
 SOURCE = ("-ex", "source %s" % harness.PLUGIN)
-STATUS = ("-ex", "printf \"status %d\\n\", $_py_importlock_status")
+STATUS = ("-ex", 'printf "status %d\\n", $_py_importlock_status')
 
 
-def refused(message, *arguments):
-    """Runs the command with a command of ours after it: gdb is alive, the status is 2."""
-    result = harness.run_gdb(*arguments, "-ex", "py-importlock", *STATUS)
-    assert "status 2" in result.stdout
-    assert "py-importlock: " in result.stderr and message in result.stderr
-    assert "Traceback" not in result.stderr
+def refused(message, *arguments, command="py-importlock", **options):
+    """Runs the command and one of ours after it: gdb is alive, and the status is 2."""
+    result = harness.run_gdb(*arguments, "-ex", command, *STATUS, **options)
+    lines = [line for line in result.stderr.splitlines() if line.startswith("py-importlock: ")]
+    assert len(lines) == 1 and message in lines[0], result.stderr
+    assert "Traceback" not in result.stderr and "Python Exception" not in result.stderr
+    assert result.stdout.splitlines().count("status 2") == 1
+    return lines[0]
 
 
-@pytest.fixture
-def sleeper():
-    started = []
-
-    def start(*command):
-        started.append(subprocess.Popen(command, stdout=subprocess.PIPE))
-        return started[-1]
-
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
-        process.stdout.close()
-
-
-def test_without_a_process():
-    refused("no process", *SOURCE)
-
-
-def test_with_a_process_that_is_not_python(sleeper):
-    refused("no CPython 2.7", "-p", str(sleeper("sleep", "60").pid), *SOURCE)
-
-
-def test_with_python_3(sleeper):
-    program = "import sys, time; sys.stdout.write('ready\\n'); sys.stdout.flush(); time.sleep(60)"
-    process = sleeper("/usr/bin/python3", "-c", program)
-    assert process.stdout.readline() == b"ready\n"
-    refused("CPython 3", "-p", str(process.pid), *SOURCE)
-
-
-def test_after_the_target_has_exited():
-    refused("no process", "/bin/true", "-ex", "run", *SOURCE)
-
-
-def test_with_a_core_cut_short(hang, tmp_path):
-    process = hang("popen_in_import", "shared")
-    whole = tmp_path / "core"
-    harness.gcore(process.pid, whole)
-    short = tmp_path / "short"
-    short.write_bytes(whole.read_bytes()[:20000])
-    refused("", "-c", str(short), *SOURCE)
-
-
-def test_unknown_option():
-    result = harness.run_gdb(*SOURCE, "-ex", "py-importlock -bogus")
-    assert "unknown option -bogus; see 'help py-importlock'" in result.stderr
-
-
-def test_options_complete():
-    result = harness.run_gdb(*SOURCE, "-ex", "complete py-importlock -j")
-    assert result.stdout.splitlines()[-1] == "py-importlock -json"
-
-
-def test_selected_thread_and_frame_are_restored(hang):
-    process = hang("popen_in_import", "shared")
-    result = harness.run_gdb("-p", str(process.pid), "-ex", "thread 2", "-ex", "frame 1", *SOURCE,
-                             "-ex", "py-importlock -json", "-ex",
-                             "python print('at', gdb.selected_thread().num, "
-                             "gdb.selected_frame().level())")
-    assert "at 2 1" in result.stdout
+def test_c_code_that_joins_a_thread_with_the_gil_held(hang):
+    process = hang("native_join_in_import", "shared")
+    report = report_of(harness.run_gdb("-p", str(process.pid), *COMMAND))
+    verdict = report["verdict"]
+    assert (verdict["kind"], verdict["certain"]) == ("deadlock", True)
+    assert verdict["cycle"] == process.lwps and "GIL" in verdict["advice"]
+    owner, native = report["threads"]
+    assert owner["waits_for"]["because"] == "pthread_join"
+    assert (native["waits_for"]["kind"], native["waits_for"]["lwp"]) == ("gil", owner["lwp"])

@@ -32,11 +32,15 @@ Snapshot fork_hang() {
   lock.size = 32;
   snapshot.import_lock.lock = lock;
   snapshot.import_lock.owner = std::optional(PthreadId{0xa});
+  snapshot.import_lock.level = 1;
   auto owner = python_thread(1, 0xa);
   owner.import_lock_evidence = "import videoin";
   owner.importing.push_back({"videoin", 0});
   block_on(owner, Address{0x9000});
-  owner.wait = PythonWait{PythonWait::Kind::join, "Thread-1", PthreadId{0xb}, false, 0};
+  owner.wait = PythonWait{};
+  owner.wait->what = "Thread-1";
+  owner.wait->call = "Thread.join";
+  owner.wait->thread = PthreadId{0xb};
   auto waiter = python_thread(2, 0xb);
   block_on(waiter, lock_address);
   waiter.operation = Operation{Operation::Kind::fork, "os.fork", 0};
@@ -61,6 +65,13 @@ BOOST_AUTO_TEST_CASE(a_free_lock_is_free) {
   const auto report = diagnose(snapshot);
   BOOST_TEST((report.verdict.kind == VerdictKind::free));
   BOOST_TEST(report.status() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(no_owner_alone_does_not_make_a_lock_free) {
+  auto snapshot = fork_hang();
+  snapshot.import_lock.owner = std::optional<PthreadId>();
+  snapshot.import_lock.level = Missing{"cannot be read"};
+  BOOST_TEST((diagnose(snapshot).verdict.kind == VerdictKind::unknown));
 }
 
 BOOST_AUTO_TEST_CASE(an_owner_that_runs_is_importing) {
@@ -89,8 +100,16 @@ BOOST_AUTO_TEST_CASE(a_thread_of_the_same_id_without_an_import_is_not_called_the
   auto snapshot = fork_hang();
   snapshot.threads[0].import_lock_evidence.clear();
   const auto report = diagnose(snapshot);
-  BOOST_TEST((report.verdict.kind == VerdictKind::unknown));
+  BOOST_TEST((report.verdict.kind == VerdictKind::orphaned));
+  BOOST_TEST(!report.verdict.certain);
   BOOST_TEST(!report.import_lock_owner.has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_thread_of_the_same_id_whose_frames_are_damaged_may_be_the_owner) {
+  auto snapshot = fork_hang();
+  snapshot.threads[0].import_lock_evidence.clear();
+  snapshot.threads[0].whole = false;
+  BOOST_TEST((diagnose(snapshot).verdict.kind == VerdictKind::unknown));
 }
 
 BOOST_AUTO_TEST_CASE(a_thread_that_waits_for_the_lock_is_not_its_owner) {
@@ -106,6 +125,74 @@ BOOST_AUTO_TEST_CASE(missing_facts_give_unknown) {
   const auto report = diagnose(snapshot);
   BOOST_TEST((report.verdict.kind == VerdictKind::unknown));
   BOOST_TEST(report.status() == 2);
+}
+
+BOOST_AUTO_TEST_CASE(housekeeping_ends_no_wait_but_costs_certainty) {
+  auto snapshot = fork_hang();
+  snapshot.threads[0].wait->kind = PythonWait::Kind::event;
+  snapshot.threads[0].wait->thread.reset();
+  auto third = python_thread(3, 0xc);
+  snapshot.threads.push_back(third);
+  BOOST_TEST((diagnose(snapshot).verdict.kind == VerdictKind::stalled));
+  snapshot.threads[2].housekeeping = true;
+  const auto report = diagnose(snapshot);
+  BOOST_TEST((report.verdict.kind == VerdictKind::deadlock));
+  BOOST_TEST(!report.verdict.certain);
+}
+
+BOOST_AUTO_TEST_CASE(a_finally_that_waits_for_its_lock_does_not_hold_it) {
+  auto snapshot = fork_hang();
+  for (auto& thread : snapshot.threads) {
+    thread.wait = PythonWait{};
+    thread.wait->kind = PythonWait::Kind::lock;
+    thread.wait->lock = Address{0x9000};
+    HeldLock held;
+    held.lock = Address{0x9000};
+    held.shown = HeldLock::Shown::finally_block;
+    thread.held = {held};
+  }
+  block_on(snapshot.threads[1], Address{0x9000});
+  const auto report = diagnose(snapshot);
+  for (const auto& thread : report.threads) BOOST_TEST(!thread.waits_for->lwp.has_value());
+}
+
+BOOST_AUTO_TEST_CASE(who_has_the_lock_but_not_yet_the_gil_is_its_owner) {
+  auto snapshot = fork_hang();
+  snapshot.import_lock.owner = std::optional<PthreadId>();
+  auto lock = *snapshot.import_lock.lock;
+  lock.locked = true;
+  snapshot.import_lock.lock = lock;
+  LockFacts gil;
+  gil.address = Address{0x2000};
+  gil.size = 32;
+  gil.locked = true;
+  snapshot.gil.lock = gil;
+  snapshot.gil.holder = std::optional(PthreadId{0xc});
+  auto holder = python_thread(3, 0xc);
+  SystemCall call;
+  call.name = "read";
+  holder.system_call = std::optional(call);
+  snapshot.threads.push_back(holder);
+  auto& taker = snapshot.threads[0];
+  taker.wait.reset();
+  taker.operation = Operation{Operation::Kind::import, "import app", 0};
+  block_on(taker, Address{0x2000});
+  const auto report = diagnose(snapshot);
+  BOOST_TEST((report.import_lock_state == ImportLockState::held));
+  BOOST_TEST((report.import_lock_owner == std::optional<Lwp>(1)));
+  BOOST_TEST((report.verdict.kind == VerdictKind::stalled));
+  BOOST_TEST(report.gil_stuck);
+}
+
+BOOST_AUTO_TEST_CASE(an_rlock_of_nobody_is_told) {
+  auto snapshot = fork_hang();
+  snapshot.import_lock.owner = std::optional<PthreadId>();
+  snapshot.threads[0].wait->kind = PythonWait::Kind::rlock;
+  snapshot.threads[0].wait->thread = PthreadId{0xdead};
+  const auto report = diagnose(snapshot);
+  BOOST_TEST((report.verdict.kind == VerdictKind::free));
+  BOOST_TEST(report.status() == 0);
+  BOOST_TEST(report.verdict.evidence.size() == 1);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

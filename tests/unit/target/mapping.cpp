@@ -1,5 +1,6 @@
 #include "target/mapping.hpp"
 
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include <boost/test/unit_test.hpp>
@@ -22,6 +23,8 @@ BOOST_AUTO_TEST_CASE(maps_text_gives_file_mappings_only) {
   BOOST_REQUIRE_EQUAL(mappings.size(), 2U);
   BOOST_TEST(mappings[0].path == "/usr/bin/a b");
   BOOST_TEST(mappings[1].path == "/usr/bin/a b");
+  BOOST_TEST(!mappings[0].deleted);
+  BOOST_TEST(mappings[1].deleted);
   BOOST_TEST(mappings[1].start.value() == 0x555500001000U);
   BOOST_TEST(mappings[1].end.value() == 0x555500003000U);
   BOOST_TEST(mappings[1].file_offset == 0x1000U);
@@ -39,6 +42,14 @@ BOOST_AUTO_TEST_CASE(a_running_process_loads_its_own_executable) {
   BOOST_REQUIRE(symbols.contains("importlock_test_anchor"));
   BOOST_TEST((*bias + symbols.at("importlock_test_anchor").front().address).value() ==
              reinterpret_cast<std::uintptr_t>(&importlock_test_anchor));
+}
+
+BOOST_AUTO_TEST_CASE(an_executable_is_mapped_from_its_program_headers_on) {
+  const auto file = ElfFile::open("/proc/self/exe");
+  const auto told = executable_mappings(file, "/x", Address{getauxval(AT_PHDR)});
+  const auto mapped = process_mappings(getpid());
+  BOOST_REQUIRE(!told.empty());
+  BOOST_TEST((load_bias(file, "/x", told) == load_bias(file, mapped.front().path, mapped)));
 }
 
 BOOST_AUTO_TEST_CASE(a_file_that_is_mapped_elsewhere_is_not_loaded) {

@@ -1,0 +1,62 @@
+#include "cli/look.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "base/error.hpp"
+#include "cpython27/capture.hpp"
+#include "diagnosis/diagnose.hpp"
+#include "target/core_target.hpp"
+#include "target/process_target.hpp"
+
+namespace importlock::cli {
+
+namespace {
+
+FileLookup files_of(const Options& options) {
+  FileLookup files;
+  files.executable = options.executable;
+  if (!options.sysroot.empty()) {
+    files.roots.push_back(options.sysroot);
+    files.search_directories.push_back(options.sysroot);
+    files.debug_directories.push_back(options.sysroot + "/usr/lib/debug");
+  }
+  files.debug_directories.insert(files.debug_directories.end(), options.debug_directories.begin(),
+                                 options.debug_directories.end());
+  files.debug_directories.emplace_back("/usr/lib/debug");
+  files.how_to_give =
+      "--exe FILE (the executable) or --sysroot DIR (a copy of its root, or a folder that holds "
+      "it)";
+  return files;
+}
+
+}  // namespace
+
+TargetInfo Outcome::named() const {
+  if (pid) return {TargetKind::process, pid, "", std::nullopt};
+  return {TargetKind::core, std::nullopt, "", target};
+}
+
+std::optional<int> pid_of(const std::string& target) {
+  int pid = 0;
+  const auto* const end = target.data() + target.size();
+  const auto [stop, error] = std::from_chars(target.data(), end, pid);
+  return error == std::errc{} && stop == end && pid > 0 ? std::optional(pid) : std::nullopt;
+}
+
+Outcome look_at(const std::string& target, const Options& options) {
+  Outcome outcome;
+  outcome.target = target;
+  outcome.pid = pid_of(target);
+  try {
+    auto opened = outcome.pid ? process_target(*outcome.pid, files_of(options))
+                              : core_target(target, files_of(options));
+    outcome.report = diagnose(capture(opened, {options.locals}));
+  } catch (const Error& error) {
+    outcome.error = error.what();
+  }
+  return outcome;
+}
+
+}  // namespace importlock::cli

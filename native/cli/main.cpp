@@ -1,0 +1,50 @@
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <exception>
+
+#include "cli/look.hpp"
+#include "cli/options.hpp"
+#include "cli/python_processes.hpp"
+#include "cli/results.hpp"
+#include "cli/watch.hpp"
+
+namespace importlock::cli {
+
+namespace {
+
+int run(int argc, const char* const* argv) {
+  Options options;
+  if (const auto status = parse_options(argc, argv, options)) return *status;
+  if (options.watch) return watch(options);
+  if (options.all) {
+    auto found = python_processes();
+    options.targets = std::move(found.pids);
+    if (found.unreadable > 0) {
+      fmt::print(stderr, "py-importlock: {} processes may not be looked into; run this with sudo\n",
+                 found.unreadable);
+    }
+    if (options.targets.empty()) {
+      fmt::print(stderr, "py-importlock: no CPython 2.7 process that can be read on this host\n");
+    }
+  }
+  Results results(options, options.targets.size());
+  for (const auto& target : options.targets) {
+    results.begin(target);
+    results.add(look_at(target, options));
+  }
+  return results.finish();
+}
+
+}  // namespace
+
+}  // namespace importlock::cli
+
+int main(int argc, char** argv) {
+  try {
+    return importlock::cli::run(argc, argv);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "py-importlock: {}\n", error.what());
+    return 2;
+  }
+}

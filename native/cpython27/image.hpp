@@ -1,0 +1,30 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "elf/elf_file.hpp"
+#include "target/target.hpp"
+
+namespace importlock {
+
+/// The mapped file that holds CPython 2.7: the executable itself, or a libpython2.7.so that a
+/// program of any name links or loads.
+struct PythonImage {
+  std::string path;  ///< as the target names it
+  std::unique_ptr<ElfFile> file;
+  LoadBias bias{};
+  SymbolsByName exported;  ///< those asked for
+};
+
+/// Whether `file` holds an interpreter of CPython 2.7, by the names that it exports.
+bool holds_python27(const ElfFile& file);
+
+/// Finds it among the target's mappings, with the addresses of the exported `names`, which must
+/// outlive the result. Of several, the one whose interpreter has been initialised. Throws
+/// TargetError where there is none, or where its file cannot be had or is of another build.
+PythonImage find_python_image(const Target& target, std::span<const std::string_view> names);
+
+}  // namespace importlock

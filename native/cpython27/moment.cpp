@@ -1,0 +1,101 @@
+#include "cpython27/moment.hpp"
+
+#include "base/error.hpp"
+#include "cpython27/objects.hpp"
+
+namespace importlock {
+
+namespace {
+
+constexpr std::size_t most_states = 1'000'000;
+
+void read_states(Objects& objects, Address head, std::unordered_map<PthreadId, Address>& frames) {
+  const auto& layout = objects.layout();
+  std::unordered_set<Address> seen;
+  for (auto interpreter = objects.pointer(head);
+       !interpreter.is_null() && seen.insert(interpreter).second && seen.size() < most_states;
+       interpreter = objects.pointer(interpreter + layout.interpreter_state.next)) {
+    for (auto state = objects.pointer(interpreter + layout.interpreter_state.tstate_head);
+         !state.is_null() && seen.insert(state).second && seen.size() < most_states;
+         state = objects.pointer(state + layout.thread_state.next)) {
+      const PthreadId ident{objects.pointer(state + layout.thread_state.thread_id).value()};
+      const auto frame = objects.pointer(state + layout.thread_state.frame);
+      // Of several sub-interpreters, the one in which the thread has frames.
+      if (!frame.is_null() || !frames.contains(ident)) frames[ident] = frame;
+    }
+  }
+}
+
+}  // namespace
+
+Moment moment_of(const Target& target, Memory& memory, const Interpreter& interpreter) {
+  Objects objects(memory, interpreter.layout, interpreter.types);
+  Moment moment;
+  const auto word = [&](const Known<Address>& variable) {
+    try {
+      return variable ? objects.pointer(*variable).value() : 0;
+    } catch (const FaultError&) {
+      return std::uint64_t{0};
+    }
+  };
+  const auto& variables = interpreter.variables;
+  const auto lock = word(variables.import_lock);
+  const auto level = static_cast<std::uint32_t>(word(variables.import_lock_level));
+  moment.import_lock = {lock, word(variables.import_lock_thread), level};
+  if (lock != 0) {
+    moment.import_lock.push_back(static_cast<std::uint32_t>(word(Address{lock})));
+  }
+  Address gil;
+  std::uint64_t gil_size = 0;
+  try {
+    if (variables.interpreter_lock) {
+      const auto facts = lock_facts(memory, objects.pointer(*variables.interpreter_lock),
+                                    interpreter.lock_kind, interpreter.architecture);
+      gil = facts.address;
+      gil_size = facts.size;
+    }
+    if (variables.interp_head) read_states(objects, *variables.interp_head, moment.frames);
+  } catch (const Error&) {
+    // A list that breaks off is what movement() sees, or what capture() reports.
+  }
+  for (const auto& thread : target.threads) {
+    auto& blocked = moment.threads[thread.lwp];
+    if (!thread.system_call || !*thread.system_call) continue;
+    const auto& call = **thread.system_call;
+    const bool turns = call.futex && !gil.is_null() && *call.futex - gil < gil_size;
+    if (!turns) blocked = call;
+  }
+  return moment;
+}
+
+Movement movement(const Moment& before, const Moment& after,
+                  const std::vector<ThreadFacts>& facts) {
+  Movement moved;
+  moved.lock = before.import_lock != after.import_lock;
+  moved.thread_states =
+      before.threads.size() != after.threads.size() || before.frames.size() != after.frames.size();
+  std::unordered_map<Lwp, PthreadId> idents;
+  for (const auto& thread : facts) {
+    if (thread.lwp && thread.ident) idents.emplace(*thread.lwp, *thread.ident);
+  }
+  const auto frame_of = [&](const Moment& moment, Lwp lwp) {
+    const auto ident = idents.find(lwp);
+    if (ident == idents.end()) return Address{};
+    const auto found = moment.frames.find(ident->second);
+    return found == moment.frames.end() ? Address{} : found->second;
+  };
+  for (const auto& [lwp, was] : before.threads) {
+    const auto found = after.threads.find(lwp);
+    if (found == after.threads.end()) {
+      moved.thread_states = true;
+      continue;
+    }
+    const auto& is = found->second;
+    const bool same = was && is && was->number == is->number && was->arguments == is->arguments &&
+                      frame_of(before, lwp) == frame_of(after, lwp);
+    if (!same && (was || is)) moved.threads.insert(lwp);
+  }
+  return moved;
+}
+
+}  // namespace importlock

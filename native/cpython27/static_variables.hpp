@@ -1,0 +1,29 @@
+#pragma once
+
+#include "base/known.hpp"
+#include "elf/elf_file.hpp"
+
+namespace importlock {
+
+/// The static variables of the interpreter by their names in CPython 2.7's source, where the linker
+/// put them.
+struct StaticVariables {
+  Known<LinkAddress> import_lock;         ///< Python/import.c: PyThread_type_lock, starts as 0
+  Known<LinkAddress> import_lock_thread;  ///< Python/import.c: long, starts as -1
+  Known<LinkAddress> import_lock_level;   ///< Python/import.c: int, starts as 0
+  Known<LinkAddress> interp_head;         ///< Python/pystate.c: PyInterpreterState *, starts as 0
+  Known<LinkAddress> interpreter_lock;    ///< Python/ceval.c: PyThread_type_lock, starts as 0
+};
+
+/// By the symbol table of `symbols`, which is `program` or its separate debug file. A symbol counts
+/// where the program has a variable of the right size and first value there; of several that do,
+/// the one that the program's code names too. Where import_lock_thread's symbol does not lead to
+/// its -1, the table is of other addresses than the program and nothing of it counts.
+StaticVariables variables_by_symbols(const ElfFile& program, const ElfFile& symbols);
+
+/// By the machine code of the functions that `program` exports: _PyImport_ReInitLock,
+/// PyInterpreterState_Head and PyEval_ThreadsInitialized, each checked against the functions that
+/// use the same variables and against the variables' first values.
+StaticVariables variables_by_code(const ElfFile& program);
+
+}  // namespace importlock

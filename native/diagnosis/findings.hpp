@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "diagnosis/wait_graph.hpp"
+#include "model/report.hpp"
+
+namespace importlock {
+
+/// What follows from the facts of a snapshot before any judgement: who holds what, and who waits
+/// for whom. Threads are named by their index in the report.
+class Findings {
+ public:
+  using Index = std::size_t;
+
+  explicit Findings(Snapshot snapshot);
+
+  [[nodiscard]] const ThreadFacts& facts(Index i) const { return report.threads[i].facts; }
+  /// The wait of a thread that waits.
+  [[nodiscard]] const Wait& wait(Index i) const { return *report.threads[i].waits_for; }
+  /// The living thread of that id.
+  [[nodiscard]] std::optional<Index> by_ident(PthreadId ident) const;
+  /// Who can end whose wait.
+  [[nodiscard]] WaitGraph graph() const;
+
+  Report report;                    ///< all but the verdict
+  std::optional<Index> owner;       ///< of the import lock
+  std::optional<Index> gil_holder;  ///< while the GIL is held
+  /// The living thread of the owner's id, where it does not show that it holds the lock.
+  std::optional<Index> namesake;
+  bool namesake_waits_itself = false;  ///< for the import lock, which no owner does
+  std::vector<Index> import_waiters;
+  bool all_thread_states = true;  ///< false where the list of threads was not read whole
+
+ private:
+  void judge_locks();
+  void find_owner();
+  /// A thread that has got the lock, but not yet the GIL back to say so (Python/import.c,
+  /// _PyImport_AcquireLock): the lock is taken and its owner still -1.
+  void find_taker();
+  void find_wait(Index i);
+  [[nodiscard]] Wait python_wait(Index i, const PythonWait& seen) const;
+  /// The one thread whose stack shows that it holds the plain lock that `waiter` waits for. A
+  /// `with` block says more than a `finally`; what speaks for several threads speaks for none.
+  [[nodiscard]] std::optional<Index> holder_of(Address lock, Index waiter) const;
+  void list_holds();
+  void find_stuck_gil();
+  void fill(WaitGraph::Node& node, const ThreadReport& thread) const;
+  ThreadReport& thread(Index i) { return report.threads[i]; }
+
+  std::unordered_map<Lwp, Index> by_lwp_;
+  std::unordered_map<PthreadId, Index> by_ident_;
+  std::unordered_map<Address, std::vector<std::pair<Index, HeldLock::Shown>>> holders_;
+};
+
+}  // namespace importlock

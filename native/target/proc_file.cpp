@@ -1,0 +1,72 @@
+#include "target/proc_file.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <span>
+
+#include "base/error.hpp"
+
+namespace importlock {
+
+namespace {
+
+class File {
+ public:
+  File(int directory, const std::string& name)
+      : name_(name), descriptor_(::openat(directory, name.c_str(), O_RDONLY | O_CLOEXEC)) {
+    if (descriptor_ < 0) throw FileError(name, errno);
+  }
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+  ~File() { ::close(descriptor_); }
+
+  /// How many bytes there were; 0 at the end.
+  std::size_t read(std::span<char> into) {
+    const auto got = ::read(descriptor_, into.data(), into.size());
+    if (got < 0) throw FileError(name_, errno);
+    return static_cast<std::size_t>(got);
+  }
+
+ private:
+  const std::string& name_;
+  int descriptor_;
+};
+
+}  // namespace
+
+std::string read_proc_file(const std::string& path) {
+  File file(AT_FDCWD, path);
+  std::string text(1024, '\0');
+  std::size_t used = 0;
+  while (const auto got = file.read(std::span(text).subspan(used))) {
+    used += got;
+    if (used == text.size()) text.resize(text.size() * 4);
+  }
+  text.resize(used);
+  return text;
+}
+
+std::string read_proc_line_at(int directory, const std::string& name) {
+  std::array<char, 256> line;
+  return {line.data(), File(directory, name).read(line)};
+}
+
+std::string_view status_field(std::string_view status, std::string_view key) {
+  while (!status.empty()) {
+    auto line = status.substr(0, status.find('\n'));
+    status.remove_prefix(std::min(line.size() + 1, status.size()));
+    if (!line.starts_with(key) || !line.substr(key.size()).starts_with(':')) continue;
+    line.remove_prefix(key.size() + 1);
+    const auto start = line.find_first_not_of(" \t");
+    if (start == std::string_view::npos) return {};
+    return line.substr(start, line.find_last_not_of(" \t") - start + 1);
+  }
+  return {};
+}
+
+}  // namespace importlock

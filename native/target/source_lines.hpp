@@ -1,0 +1,38 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "target/target.hpp"
+
+namespace importlock {
+
+/// Lines of the target's source files, each file read once, whole and bounded. Only regular files
+/// are read: a name from the target may lead to a fifo or a device.
+class SourceLines {
+ public:
+  /// `files` must outlive this.
+  explicit SourceLines(const FileLookup& files) : files_(files) {}
+
+  /// sys.path[0] of the target: the folder of the script, for its relative co_filename.
+  void set_script_folder(std::string folder) { script_folder_ = std::move(folder); }
+
+  /// Line `number` of `file`, counted from 1, without the white space around it; nothing where the
+  /// file is not at hand or the line is blank.
+  std::optional<std::string> line(const std::string& file, int number);
+
+ private:
+  struct Source {
+    std::string text;
+    std::vector<std::size_t> starts;  ///< of its lines
+  };
+  Source read(const std::string& file) const;
+
+  const FileLookup& files_;
+  std::string script_folder_;
+  std::unordered_map<std::string, Source> sources_;
+};
+
+}  // namespace importlock

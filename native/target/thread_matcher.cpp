@@ -1,0 +1,63 @@
+#include "target/thread_matcher.hpp"
+
+#include <array>
+#include <cstdint>
+
+#include "base/error.hpp"
+
+namespace importlock {
+
+namespace {
+
+/// Offsets of `tid` in `struct pthread` from pthread_self(): of glibc (nptl/descr.h, measured on
+/// 2.31 and 2.36) and of musl (src/internal/pthread_impl.h, 1.2.3).
+std::array<std::uint64_t, 2> tid_offsets(Architecture architecture) {
+  switch (architecture) {
+    case Architecture::x86_64: return {0x2d0, 0x30};
+    case Architecture::i386: return {0x68, 0x18};
+    case Architecture::aarch64: return {0xd0, 0x20};
+  }
+  return {};
+}
+
+}  // namespace
+
+std::vector<PthreadId> joined_at(Architecture architecture, Address futex) {
+  std::vector<PthreadId> idents;
+  for (const auto offset : tid_offsets(architecture)) {
+    idents.push_back(PthreadId{to_word(futex.value() - offset, word_size(architecture))});
+  }
+  return idents;
+}
+
+ThreadMatcher::ThreadMatcher(const Target& target, Memory& memory)
+    : target_(target), memory_(memory) {
+  for (const auto& thread : target.threads) {
+    if (thread.ident) {
+      by_ident_.emplace(*thread.ident, &thread);
+    } else {
+      by_lwp_.emplace(thread.namespace_lwp.value_or(thread.lwp), &thread);
+    }
+  }
+}
+
+const NativeThread* ThreadMatcher::thread_of(PthreadId ident) {
+  const auto [entry, fresh] = by_ident_.try_emplace(ident, nullptr);
+  if (fresh && !by_lwp_.empty()) entry->second = by_tid(ident);
+  return entry->second;
+}
+
+const NativeThread* ThreadMatcher::by_tid(PthreadId ident) {
+  for (const auto offset : tid_offsets(target_.architecture)) {
+    const Address at{
+        to_word(static_cast<std::uint64_t>(ident) + offset, word_size(target_.architecture))};
+    Lwp tid = 0;
+    // Where it fails the thread has ended and its stack is gone.
+    if (!memory_.try_read_alone(at, std::as_writable_bytes(std::span(&tid, 1)))) continue;
+    const auto found = by_lwp_.find(tid);
+    if (found != by_lwp_.end()) return found->second;
+  }
+  return nullptr;
+}
+
+}  // namespace importlock

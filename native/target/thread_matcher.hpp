@@ -1,0 +1,34 @@
+#pragma once
+
+#include <unordered_map>
+#include <vector>
+
+#include "target/memory.hpp"
+#include "target/target.hpp"
+
+namespace importlock {
+
+/// The ids of the threads whose end pthread_join would wait for on `futex`: it waits on the tid in
+/// the `struct pthread` (glibc nptl/pthread_join_common.c), which is cleared when the thread ends.
+std::vector<PthreadId> joined_at(Architecture architecture, Address futex);
+
+/// Finds the native thread of a pthread id: by the thread's register where the target gives it, and
+/// otherwise by the tid that the C library keeps in the `struct pthread` at that id. Refers to its
+/// arguments, which must outlive it.
+class ThreadMatcher {
+ public:
+  ThreadMatcher(const Target& target, Memory& memory);
+
+  /// Null where no thread of the target has this id.
+  const NativeThread* thread_of(PthreadId ident);
+
+ private:
+  const NativeThread* by_tid(PthreadId ident);
+
+  const Target& target_;
+  Memory& memory_;
+  std::unordered_map<PthreadId, const NativeThread*> by_ident_;
+  std::unordered_map<Lwp, const NativeThread*> by_lwp_;  ///< as the target itself numbers them
+};
+
+}  // namespace importlock

@@ -1,0 +1,213 @@
+#!/usr/bin/python3
+"""Measures py-importlock beside other tools, on real hangs, all in one run.
+
+usage: bench.py [--runs N] [--small] [--write docs/performance.md]
+
+Each figure is the median over N whole processes: wall time, CPU time, peak memory, and the time for
+which the target stood still (its threads stopped by a tracer). The ratio is to the stand-alone
+command on the same target. Nothing here passes or fails.
+"""
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import os
+import pathlib
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+import harness  # noqa: E402
+
+BUILD = harness.REPOSITORY / "build"
+COMMAND = next(
+    (path for path in (BUILD / "static/bin/py-importlock", BUILD / "release/bin/py-importlock")
+     if path.exists()), None)
+LIBPYTHON = (harness.BULLSEYE
+             / "root/usr/share/gdb/auto-load/usr/bin/python2.7-gdb.py")
+
+
+@dataclasses.dataclass(frozen=True)
+class Cost:
+    wall: float  # seconds
+    cpu: float  # seconds
+    memory: float  # MiB
+    stopped: float  # seconds
+
+
+def is_stopped(pid: int) -> bool:
+    try:
+        state = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state in "tT"
+
+
+def run_once(command: list[str], target: int | None) -> Cost:
+    """One run; of a live target it is sampled every millisecond whether it stands still."""
+    stopped = 0.0
+    done = threading.Event()
+
+    def sample() -> None:
+        nonlocal stopped
+        last = time.perf_counter()
+        while not done.wait(0.001):
+            now = time.perf_counter()
+            if is_stopped(target):
+                stopped += now - last
+            last = now
+
+    sampler = threading.Thread(target=sample) if target else None
+    if sampler:
+        sampler.start()
+    with tempfile.NamedTemporaryFile("r") as peak:
+        # A process begins with the peak memory of whoever started it, so a small one starts it.
+        start = time.perf_counter()
+        child = subprocess.Popen(["/usr/bin/time", "-q", "-f", "%M", "-o", peak.name, *command],
+                                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                 stderr=subprocess.DEVNULL)
+        _, _, usage = os.wait4(child.pid, 0)
+        wall = time.perf_counter() - start
+        child.returncode = 0
+        memory = int(peak.read()) / 1024
+    if sampler:
+        done.set()
+        sampler.join()
+    return Cost(wall, usage.ru_utime + usage.ru_stime, memory, stopped)
+
+
+def measure(command: list[str], target: int | None, runs: int) -> Cost:
+    costs = [run_once(command, target)]
+    # What takes minutes is measured once.
+    while len(costs) < runs and costs[0].wall < 20:
+        costs.append(run_once(command, target))
+    return Cost(*(statistics.median(getattr(cost, field.name) for cost in costs)
+                  for field in dataclasses.fields(Cost)))
+
+
+def gdb(*arguments: str) -> list[str]:
+    directories = os.pathsep.join(map(str, harness.DEBUG_DIRECTORIES))
+    return [harness.GDB, "-q", "-nx", "-batch", "-iex",
+            f"set debug-file-directory {directories}", *arguments]
+
+
+def tools(target: str, live: bool) -> dict[str, list[str]]:
+    attach = ["-p", target] if live else ["-c", target]
+    found = {
+        "py-importlock": [str(COMMAND), target],
+        "gdb, nothing more": gdb(*attach),
+        "gdb, py-importlock": gdb(*attach, "-ex", f"source {harness.PLUGIN}",
+                                  "-ex", "py-importlock"),
+    }
+    if LIBPYTHON.exists():
+        found["gdb, py-bt"] = gdb(*attach, "-ex", f"source {LIBPYTHON}",
+                                  "-ex", "thread apply all py-bt")
+    others = {
+        "py-spy": ["py-spy", "dump", "--pid", target] if live else None,
+        "pystack": ["pystack", "remote" if live else "core", target],
+        "austin": ["austin", "-w", target] if live else None,
+        "pyflame": ["pyflame", "--threads", "-s", "0", "-p", target] if live else None,
+    }
+    if shutil.which("austin") and "--where" not in subprocess.run(
+            ["austin", "--help"], capture_output=True, text=True).stdout:
+        others["austin"] = None  # before 3.0 it only samples until it is stopped
+    found.update({name: command for name, command in others.items()
+                  if command and shutil.which(command[0])})
+    return found
+
+
+HEADER = ("| tool | wall ms | CPU ms | peak MiB | target stopped ms | wall, times ours | "
+          "memory, times ours |\n|---|---:|---:|---:|---:|---:|---:|\n")
+
+
+def table(title: str, target: str, live: bool, runs: int) -> tuple[str, dict[str, Cost]]:
+    costs = {name: measure(command, int(target) if live else None, runs)
+             for name, command in tools(target, live).items()}
+    ours = costs["py-importlock"]
+    text = f"## {title}\n\n" + HEADER
+    for name, cost in costs.items():
+        text += (f"| {name} | {cost.wall * 1e3:.1f} | {cost.cpu * 1e3:.1f} | {cost.memory:.1f} | "
+                 f"{cost.stopped * 1e3 if live else 0:.0f} | {cost.wall / ours.wall:.1f} | "
+                 f"{cost.memory / ours.memory:.1f} |\n")
+    if "gdb, py-bt" in costs:
+        alone = costs["gdb, nothing more"].wall
+        added = costs["gdb, py-importlock"].wall - alone
+        theirs = costs["gdb, py-bt"].wall - alone
+        text += (f"\nIn gdb, py-importlock adds {added * 1e3:.0f} ms to a gdb that only attaches, "
+                 f"py-bt {theirs * 1e3:.0f} ms: {theirs / max(added, 1e-4):.1f} times as much.\n")
+    print(text, flush=True)
+    return text + "\n", costs
+
+
+@contextlib.contextmanager
+def hang(name: str, folder: pathlib.Path, **environment: int):
+    variables = {f"IMPORTLOCK_{key.upper()}": str(value) for key, value in environment.items()}
+    with harness.started(name, "shared", folder / "run", environment=variables) as process:
+        yield process
+
+
+def growth(title: str, unit: str, rows: list[tuple[str, float, Cost]]) -> str:
+    text = f"## {title}\n\n| {unit} | wall ms | peak MiB | wall, times the first |\n|---:|---:|---:|---:|\n"
+    for name, _, cost in rows:
+        text += (f"| {name} | {cost.wall * 1e3:.1f} | {cost.memory:.1f} | "
+                 f"{cost.wall / rows[0][2].wall:.2f} |\n")
+    print(text, flush=True)
+    return text + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=int, default=15)
+    parser.add_argument("--small", action="store_true", help="tiny sizes, to see that it runs")
+    parser.add_argument("--write", type=pathlib.Path, metavar="FILE")
+    options = parser.parse_args()
+    if not os.path.exists("/usr/bin/time"):
+        sys.exit("bench.py: no /usr/bin/time: apt-get install time")
+    if COMMAND is None:
+        sys.exit("bench.py: build first: cmake --preset static && cmake --build --preset static")
+    threads, depth, megabytes = (10, 5, 64) if options.small else (1000, 50, 4096)
+    runs = 1 if options.small else options.runs
+    text = ""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = pathlib.Path(scratch)
+        with hang("popen_in_import", folder) as process:
+            text += table("The original hang", str(process.pid), True, runs)[0]
+        with hang("many_threads", folder, threads=threads, depth=depth) as process:
+            text += table(f"{threads} threads of {depth} frames", str(process.pid), True, runs)[0]
+        rows = []
+        for size in (10, megabytes):
+            with hang("big_process", folder, megabytes=size) as process:
+                core = harness.kernel_core(process, folder / f"core.{size}")
+            shown, costs = table(f"A core of a process with {size} MiB", str(core), False, runs)
+            text += shown
+            rows.append((f"{size} MiB", size, costs["py-importlock"]))
+            core.unlink()
+        text += growth("Growth with the size of a core", "mapped", rows)
+        rows = []
+        for number in (threads // 10, threads // 2, threads):
+            with hang("many_threads", folder, threads=number, depth=5) as process:
+                cost = measure([str(COMMAND), str(process.pid)], process.pid, runs)
+                rows.append((str(number), number, cost))
+        text += growth("Growth with threads of 5 frames", "threads", rows)
+        rows = []
+        for calls in (depth // 5, depth, depth * 10):
+            with hang("many_threads", folder, threads=threads // 10, depth=calls) as process:
+                cost = measure([str(COMMAND), str(process.pid)], process.pid, runs)
+                rows.append((str(calls), calls, cost))
+        text += growth(f"Growth with frames, {threads // 10} threads", "frames", rows)
+    if options.write:
+        options.write.write_text(
+            "# Performance\n\nWritten by `tests/bench/bench.py --write`; all figures are of one run "
+            f"on one machine ({os.cpu_count()} cores, Linux {platform.release()}, Python 2.7.18), "
+            f"medians of up to {runs} whole processes.\n\n" + text.rstrip() + "\n")
+
+
+if __name__ == "__main__":
+    main()
