@@ -27,7 +27,7 @@ class MemoryCheck {
   [[nodiscard]] std::optional<std::string> import_lock(Address lock, Address thread,
                                                        Address level) const {
     try {
-      if (const auto why = lock_pointer(lock)) return why;
+      if (auto why = lock_pointer(lock)) return why;
       const auto owner = word(thread);
       const auto depth = memory_.value<std::int32_t>(level);
       if (owner == to_word(~std::uint64_t{0}, word_)) {
@@ -156,7 +156,7 @@ class Ladder {
   template <typename Check>
   Known<Address> checked(const Known<LinkAddress>& variable, FoundBy rung, std::string_view name,
                          Check check) {
-    const auto address = located(variable);
+    auto address = located(variable);
     if (!address || rung != FoundBy::code) return address;
     if (const std::optional<std::string> why = check(*address)) {
       refuse(name, *why);

@@ -52,7 +52,8 @@ SourceLines::Source SourceLines::read(const std::string& file) const {
   } else {
     if (files_.working_directory) places.push_back(*files_.working_directory + "/" + file);
     if (!script_folder_.empty() && file.find('/') == std::string::npos) {
-      for (const auto& root : files_.roots) places.push_back(root + script_folder_ + "/" + file);
+      const auto beside = script_folder_ + "/" + file;
+      for (const auto& root : files_.roots) places.push_back(root + beside);
     }
   }
   for (const auto& place : places) {

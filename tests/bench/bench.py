@@ -98,8 +98,11 @@ def gdb(*arguments: str) -> list[str]:
             f"set debug-file-directory {directories}", *arguments]
 
 
-def tools(target: str, live: bool) -> dict[str, list[str]]:
-    attach = ["-p", target] if live else ["-c", target]
+def tools(process: harness.Process, core: pathlib.Path | None) -> dict[str, list[str]]:
+    live = core is None
+    target = str(process.pid) if live else str(core)
+    # py-bt needs the executable's symbols; ours finds the file by the core.
+    attach = ["-p", target] if live else [str(process.executable), target]
     found = {
         "py-importlock": [str(COMMAND), target],
         "gdb, nothing more": gdb(*attach),
@@ -127,9 +130,11 @@ HEADER = ("| tool | wall ms | CPU ms | peak MiB | target stopped ms | wall, time
           "memory, times ours |\n|---|---:|---:|---:|---:|---:|---:|\n")
 
 
-def table(title: str, target: str, live: bool, runs: int) -> tuple[str, dict[str, Cost]]:
-    costs = {name: measure(command, int(target) if live else None, runs)
-             for name, command in tools(target, live).items()}
+def table(title: str, process: harness.Process, core: pathlib.Path | None,
+          runs: int) -> tuple[str, dict[str, Cost]]:
+    live = core is None
+    costs = {name: measure(command, process.pid if live else None, runs)
+             for name, command in tools(process, core).items()}
     ours = costs["py-importlock"]
     text = f"## {title}\n\n" + HEADER
     for name, cost in costs.items():
@@ -178,14 +183,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = pathlib.Path(scratch)
         with hang("popen_in_import", folder) as process:
-            text += table("The original hang", str(process.pid), True, runs)[0]
+            text += table("The original hang", process, None, runs)[0]
         with hang("many_threads", folder, threads=threads, depth=depth) as process:
-            text += table(f"{threads} threads of {depth} frames", str(process.pid), True, runs)[0]
+            text += table(f"{threads} threads of {depth} frames", process, None, runs)[0]
         rows = []
         for size in (10, megabytes):
             with hang("big_process", folder, megabytes=size) as process:
                 core = harness.kernel_core(process, folder / f"core.{size}")
-            shown, costs = table(f"A core of a process with {size} MiB", str(core), False, runs)
+            shown, costs = table(f"A core of a process with {size} MiB", process, core, runs)
             text += shown
             rows.append((f"{size} MiB", size, costs["py-importlock"]))
             core.unlink()
