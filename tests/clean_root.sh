@@ -14,7 +14,7 @@ flock 9
 
 rm -rf "$root" "$root.new"
 # What the .deb depends on too; debootstrap does not see that libboost-regex serves gdb.
-packages=gdb,supervisor,libboost-regex1.74.0,libcapstone4,libfmt9
+packages=gdb,supervisor,procps,libboost-regex1.74.0,libcapstone4,libfmt9
 debootstrap --variant=minbase "--include=$packages" bookworm "$root.new" \
     > "$root.log" 2>&1 || { tail -n 20 "$root.log" >&2; exit 1; }
 rm -rf "$root.new"/var/cache/apt/archives/*.deb "$root.new"/var/lib/apt/lists/*

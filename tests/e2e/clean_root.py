@@ -27,6 +27,7 @@ class Shell:
              "PATH=/usr/sbin:/usr/bin:/sbin:/bin TERM=dumb COLUMNS=80 bash --norc", "sh", root],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             preexec_fn=harness.allow_cores)
+        self._status = 0
         self._lines: queue.Queue[str] = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -37,14 +38,16 @@ class Shell:
 
     def run(self, command: str, timeout: float = 120) -> tuple[str, int]:
         """What the command writes to either output, and its status."""
-        self._process.stdin.write(f"{{ {command}\n}} < /dev/null 2>&1; printf '\\n{_END}%d\\n' $?\n")
+        # $? is that of the command before, as at a prompt.
+        self._process.stdin.write(f"{{ (exit {self._status})\n{command}\n}} < /dev/null 2>&1; printf '\\n{_END}%d\\n' $?\n")
         self._process.stdin.flush()
         lines = []
         while not (line := self._lines.get(timeout=timeout)).startswith(_END):
             assert line, f"the shell ended: {''.join(lines)}"
             lines.append(line)
         # The line break before the end mark is not the command's.
-        return "".join(lines)[:-1], int(line.removeprefix(_END))
+        self._status = int(line.removeprefix(_END))
+        return "".join(lines)[:-1], self._status
 
     def output(self, command: str, timeout: float = 120) -> str:
         text, status = self.run(command, timeout)
