@@ -21,6 +21,7 @@ HELD = (
     "share/doc/py-importlock/README.md",
     "share/doc/py-importlock/copyright",
     "share/doc/py-importlock/docs/using.md",
+    "share/doc/py-importlock/docs/runbooks/check_imports.py",
 )
 LIVE = "gdb -q -batch -p {pid} -ex 'source {plugin}' -ex py-importlock"
 
