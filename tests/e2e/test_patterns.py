@@ -115,6 +115,7 @@ def free(fixture: str, waits, *evidence: Line | str, **others) -> Pattern:
 
 PATTERNS = (
     joins("popen_in_import", "os.fork", "subprocess.py:", variable="lister", name="Thread-1"),
+    joins("spool_worker", "os.fork", "subprocess.py:", variable="lister", name="Thread-1"),
     joins("import_in_thread", "import decimal", IMPORT, name="Thread-1"),
     joins("thread_subclass", "import decimal", IMPORT),
     joins("dunder_import", "import decimal", source('decimal = __import__("decimal")')),
@@ -208,6 +209,7 @@ PATTERNS = (
          source("    with video_lock:"), source("        with audio_lock:"),
          cycle=("audio", "video"), certain=True, status=1),
     free("popen_corrected", {"Thread-1": Wait("queue")}),
+    free("spool_worker_corrected", {MAIN: Wait("sleep")}),
     free("strptime_in_thread", {}),
     free("daemon_thread_in_import", {"server": Wait("queue")}),
     free("process_in_import", {}),
