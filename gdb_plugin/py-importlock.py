@@ -98,9 +98,6 @@ class _Helper(object):
         texts = [text if str is bytes else text.decode("utf-8", "replace") for text in outputs]
         return process.returncode, texts[0], texts[1]
 
-    def report(self, locals_too):
-        return _HelperReport(self, _arguments() + (["--locals"] if locals_too else []))
-
 
 class _HelperReport(object):
     """What _py_importlock.Report is, by the helper. gdb keeps the process stopped in between."""
@@ -516,9 +513,10 @@ def _look(locals_too):
                            "(beside it or on PATH). In the source tree: cmake --preset release "
                            "-DGDB_EXECUTABLE=%s && cmake --build --preset release"
                            % (reason, os.readlink("/proc/self/exe")))
-    _door()  # says what it cannot look at, before who looks
+    # Says what it cannot look at, before who looks.
+    arguments = _arguments() + (["--locals"] if locals_too else [])
     gdb.write("py-importlock: %s; %s looks in its place\n" % (reason, helper.path), gdb.STDERR)
-    return helper.report(locals_too)
+    return _HelperReport(helper, arguments)
 
 
 def _run(parse, written):

@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 import harness
+from test_places import gdbserver
 from test_verdicts import SOURCE, refused, report_of
 
 INSTEAD = re.compile(r"^py-importlock: its native module .*; (\S+) looks in its place$", re.M)
@@ -90,6 +91,13 @@ def test_text_graph_and_locals(hung, release):
 
 def test_the_helper_without_a_process():
     refused("py-importlock: no process; attach", *SOURCE, program=gdb_of("bullseye"))
+
+
+def test_the_helper_behind_gdbserver(hung):
+    process, _ = hung
+    with gdbserver(process.pid) as address:
+        refused("it does not look through gdbserver", "-ex", "target remote %s" % address, *SOURCE,
+                program=gdb_of("bullseye"))
 
 
 def test_neither_module_nor_helper(hung, tmp_path):
