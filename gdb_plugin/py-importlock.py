@@ -1,15 +1,19 @@
 """The gdb command py-importlock: who holds CPython 2.7's import lock, who waits, is it a deadlock.
 
 Source this file in gdb; it finds the native module beside itself (an installed prefix or a build
-tree) or in the build folders of the source tree that it stands in.
+tree) or in the build folders of the source tree that it stands in. Where none fits gdb's Python, the
+command py-importlock of the same places looks at the same process or core.
+
+The language is what Python 2.7 and 3 have in common, for a gdb may embed either.
 """
 
 import glob
-import importlib.machinery
-import importlib.util
+import json
 import os
 import re
 import signal
+import subprocess
+import sys
 import sysconfig
 
 import gdb
@@ -18,20 +22,25 @@ _HERE = os.path.dirname(os.path.realpath(__file__))
 _MODULE = "_py_importlock"
 
 
+class _Unfit(Exception):
+    """Why there is no native module for this gdb."""
+
+
 def _load_module():
-    suffix = sysconfig.get_config_var("EXT_SUFFIX")
+    version = "%d.%d" % sys.version_info[:2]
     places = [_HERE] + sorted(glob.glob(os.path.join(_HERE, "..", "build*", "gdb_plugin"))
                               + glob.glob(os.path.join(_HERE, "..", "build*", "*", "gdb_plugin")))
+    # Python 2 has no such suffix, and pybind11 makes nothing for it.
+    suffix = sysconfig.get_config_var("EXT_SUFFIX") or ".python-%s.so" % version
     paths = [os.path.join(place, _MODULE + suffix) for place in places]
     found = [path for path in paths if os.path.exists(path)]
     if not found:
-        version = sysconfig.get_python_version()
         others = [path for place in places for path in glob.glob(os.path.join(place, _MODULE + "*.so"))]
         reason = "is built for another Python (%s)" % os.path.basename(others[0]) if others \
             else "is not built"
-        raise gdb.GdbError("py-importlock: its native module %s; this gdb embeds Python %s. In the "
-                           "source tree: cmake --preset release -DGDB_EXECUTABLE=%s && cmake --build "
-                           "--preset release" % (reason, version, os.readlink("/proc/self/exe")))
+        raise _Unfit("its native module %s; this gdb embeds Python %s" % (reason, version))
+    import importlib.machinery
+    import importlib.util
     path = max(found, key=os.path.getmtime)
     loader = importlib.machinery.ExtensionFileLoader(_MODULE, path)
     spec = importlib.util.spec_from_file_location(_MODULE, path, loader=loader)
@@ -41,11 +50,78 @@ def _load_module():
         module = importlib.util.module_from_spec(spec)
         loader.exec_module(module)
     except ImportError as error:
-        raise gdb.GdbError("py-importlock: %s does not load into gdb's Python %s: %s"
-                           % (path, sysconfig.get_python_version(), error))
+        raise _Unfit("%s does not load into gdb's Python %s: %s" % (path, version, error))
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
     return module
+
+
+class _Helper(object):
+    """The command py-importlock, in the place of the native module."""
+
+    def __init__(self, path):
+        self.path = path
+
+    @classmethod
+    def find(cls):
+        """The first that runs here, a static one before others; None where there is none."""
+        built = (glob.glob(os.path.join(_HERE, "..", "build*", "bin"))
+                 + glob.glob(os.path.join(_HERE, "..", "build*", "*", "bin"))
+                 + glob.glob(os.path.join(_HERE, "..", "..", "*", "bin")))
+        built.sort(key=lambda place: (os.path.basename(os.path.dirname(place)) != "static", place))
+        # Of an installed prefix, of the build folder that this file was copied to, of any other.
+        places = [os.path.join(_HERE, "..", "..", "bin"), os.path.join(_HERE, "..", "bin")] + built
+        places += [place for place in os.environ.get("PATH", "").split(os.pathsep) if place]
+        for place in places:
+            helper = cls(os.path.normpath(os.path.join(place, "py-importlock")))
+            try:
+                if helper.run(["--version"])[1].startswith("py-importlock "):
+                    return helper
+            except OSError:
+                pass  # not there, or no program for this machine
+        return None
+
+    def run(self, arguments):
+        """Its exit status, and what it writes on standard output and error."""
+        # gdb may need libraries that are not the helper's.
+        environment = dict(os.environ)
+        environment.pop("LD_LIBRARY_PATH", None)
+        process = subprocess.Popen([self.path] + arguments, env=environment, stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        try:
+            outputs = process.communicate()
+        except KeyboardInterrupt:
+            process.kill()
+            process.communicate()
+            raise
+        # gdb writes what its Python calls str.
+        texts = [text if str is bytes else text.decode("utf-8", "replace") for text in outputs]
+        return process.returncode, texts[0], texts[1]
+
+
+class _HelperReport(object):
+    """What _py_importlock.Report is, by the helper. gdb keeps the process stopped in between."""
+
+    def __init__(self, helper, arguments):
+        self.helper = helper
+        self.arguments = arguments
+        self.status, self._json = self._run("--json")
+
+    def _run(self, *options):
+        status, text, problem = self.helper.run(list(options) + self.arguments)
+        if not text:
+            lines = problem.splitlines() or ["%s ended with status %s" % (self.helper.path, status)]
+            raise gdb.GdbError("py-importlock: %s" % re.sub("^py-importlock: ", "", lines[-1]))
+        return status, text
+
+    def json(self):
+        return self._json
+
+    def dot(self):
+        return self._run("--dot")[1]
+
+    def text(self, width, color, frames):
+        return self._run("--frames", str(min(frames, 10 ** 6)))[1]
 
 
 class _Selection(object):
@@ -118,12 +194,16 @@ def _places(name):
     return [place for place in (gdb.parameter(name) or "").split(":") if place]
 
 
+def _sysroot():
+    sysroot = gdb.parameter("sysroot") or ""
+    return "" if sysroot.startswith("target:") else sysroot
+
+
 def _files(native):
     """Where files of any target are looked for, besides the places of its kind."""
     files = native.FileLookup()
-    sysroot = gdb.parameter("sysroot") or ""
-    if not sysroot.startswith("target:"):
-        files.roots = [sysroot]
+    if not (gdb.parameter("sysroot") or "").startswith("target:"):
+        files.roots = [_sysroot()]
     files.search_directories = _places("solib-search-path")
     files.debug_directories = _places("debug-file-directory")
     loaded = [objfile for objfile in gdb.objfiles()
@@ -172,11 +252,46 @@ def _describe_remote(files):
             "maps": "".join("%s-%s r--p %s 00:00 0 %s\n" % row for row in rows)}
 
 
-def _report(native, locals_too):
+def _door():
+    """Of what gdb has open: "core" and its path, "remote" or "process" and None."""
     inferior = gdb.selected_inferior()
     if inferior.pid == 0 or not inferior.threads():
         raise gdb.GdbError("py-importlock: no process; attach to one with 'attach PID' or open a core "
                            "with 'core FILE'")
+    core = re.search(r"Local core dump file:\s+`(.*)', file type",
+                     gdb.execute("info target", to_string=True))
+    if core:
+        return "core", core.group(1)
+    # gdb.Inferior.connection is of gdb 11.
+    stack = gdb.execute("maintenance print target-stack", to_string=True)
+    remote = re.search(r"^\s*- (extended-)?remote\b", stack, re.M)
+    return "remote" if remote else "process", None
+
+
+def _arguments():
+    """What the helper is to be told of what gdb has open, and of where gdb's files are."""
+    kind, core = _door()
+    if kind == "remote":
+        raise gdb.GdbError("py-importlock: without its native module it does not look through "
+                           "gdbserver; run the command py-importlock on the machine of the process")
+    arguments = []
+    executable = gdb.current_progspace().filename
+    if executable and os.path.isfile(executable):
+        arguments += ["--exe", executable]
+    for sysroot in ([_sysroot()] + _places("solib-search-path")):
+        if sysroot:
+            arguments += ["--sysroot", sysroot]
+            break  # it takes one
+    for place in _places("debug-file-directory"):
+        arguments += ["--debug-dir", place]
+    # A core of which the name is a number would be a process.
+    target = os.path.abspath(core) if core else str(gdb.selected_inferior().pid)
+    return arguments + [target]
+
+
+def _report(native, locals_too):
+    kind, core = _door()
+    inferior = gdb.selected_inferior()
     architecture = inferior.architecture().name()
     if architecture not in _ARCHITECTURES:
         raise gdb.GdbError("py-importlock: the target is %s; py-importlock reads x86-64, i386 and "
@@ -184,14 +299,8 @@ def _report(native, locals_too):
     architecture, number, result, arguments, ident = _ARCHITECTURES[architecture]
     threads = _threads(inferior, number, result, arguments, ident)
     files = _files(native)
-    text = gdb.execute("info target", to_string=True)
-    core = re.search(r"Local core dump file:\s+`(.*)', file type", text)
-    if core:
-        description = _describe_core(files, core.group(1))
-    elif "remote" in inferior.connection.type:
-        description = _describe_remote(files)
-    else:
-        description = _describe_process(files, inferior.pid)
+    description = _describe_core(files, core) if core else \
+        _describe_remote(files) if kind == "remote" else _describe_process(files, inferior.pid)
     return native.report(architecture=architecture, pid=inferior.pid, threads=threads, files=files,
                          read=inferior.read_memory, memory_error=gdb.MemoryError, locals=locals_too, **description)
 
@@ -199,7 +308,7 @@ def _report(native, locals_too):
 def _styled():
     """Whether gdb styles what it writes to a terminal. `style enabled` does not show that it heeds
     TERM, nor that newer versions heed NO_COLOR."""
-    return (gdb.parameter("style enabled") and not os.environ.get("NO_COLOR")
+    return (_parameter("style enabled", False) and not os.environ.get("NO_COLOR")
             and os.environ.get("TERM", "dumb") != "dumb")
 
 
@@ -215,25 +324,123 @@ def _piped():
     return any(link.startswith("pipe:") and links.count(link) == 1 for link in links)
 
 
+def _parameter(name, default):
+    """A setting, or the default where this gdb has none of that name."""
+    try:
+        return gdb.parameter(name)
+    except RuntimeError:
+        return default
+
+
+class _Setting(gdb.Parameter):
+    """One of `set py-importlock`."""
+
+    def __init__(self, name, kind, value, *values):
+        super(_Setting, self).__init__("py-importlock " + name, gdb.COMMAND_DATA, kind, *values)
+        self.value = value
+
+    def get_set_string(self):
+        return ""
+
+    def get_show_string(self, value):
+        return self.shown % value
+
+
+class _Frames(_Setting):
+    """How many frames of each thread py-importlock shows; 0 is all of them."""
+    set_doc = "Set how many frames of each thread py-importlock shows; 0 is all of them."
+    show_doc = "Show how many frames of each thread py-importlock shows; 0 is all of them."
+    shown = "py-importlock shows %s frames of each thread (0 is all)."
+
+
+class _Locals(_Setting):
+    """Whether py-importlock shows the arguments and local variables of each frame."""
+    set_doc = "Set if py-importlock shows the arguments and local variables of each frame."
+    show_doc = "Show if py-importlock shows the arguments and local variables of each frame."
+    shown = "That py-importlock shows local variables is %s."
+
+
+class _Format(_Setting):
+    """What py-importlock writes: text, json, or dot, a graph for Graphviz."""
+    set_doc = "Set what py-importlock writes: text, json, or dot, a graph for Graphviz."
+    show_doc = "Show what py-importlock writes: text, json, or dot, a graph for Graphviz."
+    shown = "py-importlock writes %s."
+
+
+_SETTINGS = ("format", "frames", "locals")
+
+
+class _Set(gdb.Command):
+    """Set the defaults of py-importlock; its options override them."""
+
+    def __init__(self):
+        super(_Set, self).__init__("set py-importlock", gdb.COMMAND_DATA, gdb.COMPLETE_NONE, True)
+
+    def invoke(self, argument, from_tty):
+        raise gdb.GdbError("py-importlock: %s; there are %s" % (
+            "no setting '%s'" % argument if argument else "set which", ", ".join(_SETTINGS)))
+
+
+class _Show(gdb.Command):
+    """Show the defaults of py-importlock."""
+
+    def __init__(self):
+        super(_Show, self).__init__("show py-importlock", gdb.COMMAND_DATA, gdb.COMPLETE_NONE, True)
+
+    def invoke(self, argument, from_tty):
+        if argument:
+            raise gdb.GdbError("py-importlock: no setting '%s'; there are %s"
+                               % (argument, ", ".join(_SETTINGS)))
+        for name in _SETTINGS:
+            gdb.execute("show py-importlock " + name)
+
+
+def _set_variable(name, value):
+    name = "_py_importlock_" + name
+    if hasattr(gdb, "set_convenience_variable"):
+        gdb.set_convenience_variable(name, value)
+    elif isinstance(value, int):
+        # Before gdb 9; it would keep a string in memory of the process, which is not to be touched.
+        gdb.execute("set $%s = %d" % (name, value))
+
+
+def _set_variables(status, report):
+    lock = report.get("import_lock", {})
+    owner = lock.get("owner") or 0
+    numbers = dict((thread.ptid[1] or thread.ptid[2], thread.num)
+                   for thread in gdb.selected_inferior().threads())
+    _set_variable("status", status)
+    _set_variable("verdict", str(report.get("verdict", {}).get("kind", "unknown")))
+    _set_variable("lock", str(lock.get("state", "unknown")))
+    _set_variable("owner", owner)
+    _set_variable("owner_thread", numbers.get(owner, 0))
+    _set_variable("waiters", len(lock.get("waiters") or []))
+
+
 class PyImportlock(gdb.Command):
     """Say who holds CPython 2.7's import lock, who waits, and if it is a deadlock.
 
-Usage: py-importlock [-json | -dot] [-locals] [-frames NUMBER]
+Usage: py-importlock [-json | -dot | -text] [-locals [on|off]] [-frames NUMBER]
 
   -json     write the report as one JSON object, schema "py-importlock/1"
   -dot      write who waits for whom as a graph, for Graphviz's dot
+  -text     write text, as without any of the three
   -locals   show the arguments and local variables of each frame
   -frames   show at most NUMBER frames of each thread, 0 for all; 20 by default
 
 Works on a process (attach PID), through gdbserver, and on a core file. It only
-reads. Afterwards $_py_importlock_status is 0 where nothing hangs, 1 where
-something does, 2 where it cannot be told."""
+reads. Other defaults: 'set py-importlock format', 'frames' and 'locals'.
 
-    OPTIONS = ("-dot", "-frames", "-json", "-locals")
+Afterwards $_py_importlock_status is 0 where nothing hangs, 1 where something
+does, 2 where it cannot be told. $_py_importlock_verdict and _lock are words of
+the JSON report; _owner is the LWP of the lock's owner, _owner_thread its number
+in gdb, each 0 for none; _waiters says how many wait for the lock."""
+
+    FORMATS = ("-dot", "-json", "-text")
+    OPTIONS = ("-dot", "-frames", "-json", "-locals", "-text")
 
     def __init__(self):
         super(PyImportlock, self).__init__("py-importlock", gdb.COMMAND_STATUS)
-        self.native = None
 
     def complete(self, text, word):
         # readline takes "-" for a break between words, so the part behind it is what it replaces.
@@ -241,10 +448,11 @@ something does, 2 where it cannot be told."""
         skip = len(typed) - len(word or "")
         return [option[skip:] for option in self.OPTIONS if option.startswith(typed)]
 
-    def _parse(self, argument):
-        options = {"-frames": 20}
-        words = iter(gdb.string_to_argv(argument))
-        for option in words:
+    def _parse(self, words):
+        options = {}
+        words = list(words)
+        while words:
+            option = words.pop(0)
             if not option.startswith("-"):
                 problem = "argument '%s' is one too many: it looks at what gdb has open" % option
             elif option not in self.OPTIONS:
@@ -252,47 +460,119 @@ something does, 2 where it cannot be told."""
             elif option != "-frames" and option in options:
                 problem = "option %s is given twice" % option
             else:
-                value = next(words, "") if option == "-frames" else True
+                value = True
                 if option == "-frames":
-                    if not (value.isascii() and value.isdigit()):
+                    value = words.pop(0) if words else ""
+                    if not re.match("[0-9]+$", value):
                         raise gdb.GdbError("py-importlock: -frames needs a number, 0 for all")
                     value = min(int(value), 10 ** 9)
+                elif option == "-locals" and words and words[0] in ("on", "off"):
+                    value = words.pop(0) == "on"
                 options[option] = value
                 continue
             raise gdb.GdbError("py-importlock: %s; see 'help py-importlock'" % problem)
-        if "-json" in options and "-dot" in options:
-            raise gdb.GdbError("py-importlock: -json and -dot exclude each other")
-        return options
+        formats = [option for option in self.FORMATS if option in options]
+        if len(formats) > 1:
+            raise gdb.GdbError("py-importlock: %s and %s exclude each other"
+                               % (formats[1], formats[0]))
+        return {"format": formats[0][1:] if formats else gdb.parameter("py-importlock format"),
+                "frames": options.get("-frames", gdb.parameter("py-importlock frames")),
+                "locals": options.get("-locals", gdb.parameter("py-importlock locals"))}
 
     def _written(self, report, options, from_tty):
-        if "-json" in options:
+        if options["format"] == "json":
             return report.json()
-        if "-dot" in options:
+        if options["format"] == "dot":
             return report.dot()
         at_terminal = from_tty and os.isatty(1) and not _piped()
         # A script and a pipe have no width; a reader of theirs has a terminal or a mail.
         width = gdb.parameter("width") or (0 if at_terminal else 80)
-        return report.text(width, at_terminal and _styled(), options["-frames"])
+        return report.text(width, at_terminal and _styled(), options["frames"])
 
     def invoke(self, argument, from_tty):
-        gdb.set_convenience_variable("_py_importlock_status", 2)
-        try:
-            options = self._parse(argument)
-            if self.native is None:
-                self.native = _load_module()
-            report = _report(self.native, "-locals" in options)
-            text = self._written(report, options, from_tty)
-        except gdb.GdbError:
-            raise
-        except KeyboardInterrupt:
-            raise gdb.GdbError("py-importlock: interrupted")
-        except Exception as error:  # the last line of defence against a traceback
-            expected = isinstance(error, gdb.error) or (
-                self.native is not None and isinstance(error, self.native.Error))
-            raise gdb.GdbError("py-importlock: %s%s" % (
-                "" if expected else "a fault of its own, please report it: ", error))
-        gdb.set_convenience_variable("_py_importlock_status", report.status)
-        gdb.write(text)
+        # Outside, as who leaves gdb's pager has not interrupted the look.
+        gdb.write(_run(lambda: self._parse(gdb.string_to_argv(argument)),
+                       lambda report, options: self._written(report, options, from_tty)))
 
 
-PyImportlock()
+_native = None  # the module, once one has been loaded
+
+
+def _look(locals_too):
+    """The report: of the native module or, saying so, of the helper."""
+    global _native
+    try:
+        if _native is None:
+            _native = _load_module()
+        return _report(_native, locals_too)
+    except _Unfit as unfit:
+        reason = str(unfit)
+    helper = _Helper.find()
+    if helper is None:
+        raise gdb.GdbError("py-importlock: %s, and there is no command py-importlock in its place "
+                           "(beside it or on PATH). In the source tree: cmake --preset release "
+                           "-DGDB_EXECUTABLE=%s && cmake --build --preset release"
+                           % (reason, os.readlink("/proc/self/exe")))
+    # Says what it cannot look at, before who looks.
+    arguments = _arguments() + (["--locals"] if locals_too else [])
+    gdb.write("py-importlock: %s; %s looks in its place\n" % (reason, helper.path), gdb.STDERR)
+    return _HelperReport(helper, arguments)
+
+
+def _run(parse, written):
+    """Looks with the options that parse() gives; returns written(report, options) or fails with one
+    line of why there is no report, and sets the convenience variables that go with it."""
+    _set_variables(2, {})
+    try:
+        options = parse()
+        report = _look(options["locals"])
+        _set_variables(report.status, json.loads(report.json()))
+        return written(report, options)
+    except gdb.GdbError:
+        raise
+    except KeyboardInterrupt:
+        raise gdb.GdbError("py-importlock: interrupted")
+    except Exception as error:  # the last line of defence against a traceback
+        expected = isinstance(error, gdb.error) or (
+            _native is not None and isinstance(error, _native.Error))
+        raise gdb.GdbError("py-importlock: %s%s" % (
+            "" if expected else "a fault of its own, please report it: ", error))
+
+
+def _for_mi(value):
+    """JSON's value as MI has it, which knows strings, lists and tuples; null is left out."""
+    if isinstance(value, dict):
+        return dict((key, _for_mi(value[key])) for key in value if value[key] is not None)
+    if isinstance(value, list):
+        return [_for_mi(item) for item in value]
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+if hasattr(gdb, "MICommand"):  # since gdb 12, of which the Python is a 3
+
+    class _MiCommand(gdb.MICommand):
+        """-py-importlock [-locals [on|off]] [-frames NUMBER]: the report as MI's result."""
+
+        def __init__(self):
+            super(_MiCommand, self).__init__("-py-importlock")
+
+        def _result(self, report, options):
+            result = json.loads(report.json())
+            for thread in result["threads"]:
+                thread["frames"] = thread["frames"][:options["frames"] or None]
+            return {"status": report.status, "report": _for_mi(result)}
+
+        def invoke(self, words):
+            return _run(lambda: _command._parse(words), self._result)
+
+    _MiCommand()
+
+# Where this file is sourced again, its settings stay as they are.
+_values = dict((name, _parameter("py-importlock " + name, default))
+               for name, default in (("format", "text"), ("frames", 20), ("locals", False)))
+_Set()
+_Show()
+_Format("format", gdb.PARAM_ENUM, _values["format"], ("text", "json", "dot"))
+_Frames("frames", gdb.PARAM_ZUINTEGER, _values["frames"])
+_Locals("locals", gdb.PARAM_BOOLEAN, _values["locals"])
+_command = PyImportlock()

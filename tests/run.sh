@@ -7,6 +7,8 @@ fixtures/install_packages.sh build test
 fixtures/bullseye.sh
 fixtures/bullseye.sh --arch i386
 fixtures/bullseye.sh --arch arm64
+fixtures/other_gdb.sh bullseye
+fixtures/other_gdb.sh trixie
 fixtures/python27.sh --shared > /dev/null
 fixtures/build_python27.sh --static > /dev/null
 fixtures/build_python27.sh --musl > /dev/null

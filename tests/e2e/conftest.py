@@ -41,6 +41,12 @@ def build_table(request: pytest.FixtureRequest) -> list[dict[str, str]]:
     return _table(request.config, "builds, how the lock was found, and the verdicts")
 
 
+@pytest.fixture(scope="session")
+def gdb_table(request: pytest.FixtureRequest) -> list[dict[str, str]]:
+    """The same of the gdbs."""
+    return _table(request.config, "gdbs, the Python inside, the door, and the verdicts")
+
+
 def _table(config: pytest.Config, title: str) -> list[dict[str, str]]:
     return config.stash.setdefault(_TABLES, {}).setdefault(title, [])
 

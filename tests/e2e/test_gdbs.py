@@ -1,0 +1,194 @@
+"""The gdb command in the gdbs of several Debian releases, by the native module or the helper; its
+settings, its values for scripts, its MI command and gdb's auto-load."""
+from __future__ import annotations
+
+import functools
+import re
+import shutil
+import subprocess
+
+import pytest
+
+import harness
+from test_places import gdbserver
+from test_verdicts import SOURCE, refused, report_of
+
+INSTEAD = re.compile(r"^py-importlock: its native module .*; (\S+) looks in its place$", re.M)
+VALUES = ("status", "verdict", "lock", "owner", "owner_thread", "waiters")
+SHOWN = tuple(word for name in VALUES
+              for word in ("-ex", "output $_py_importlock_%s" % name, "-ex", "echo \\n"))
+
+
+@functools.cache
+def gdb_of(release):
+    """The gdb on PATH, or that of another Debian release."""
+    if release == "this system":
+        return harness.GDB
+    harness.output(harness.FIXTURES / "other_gdb.sh", release, timeout=600)
+    program = harness.REPOSITORY / "build" / ("gdb-" + release) / "bin" / "gdb"
+    if subprocess.run([program, "--version"], capture_output=True, timeout=60).returncode != 0:
+        harness.missing("%s does not run on this system" % program)
+    return str(program)
+
+
+@functools.cache
+def versions(release):
+    """Of gdb and of its Python."""
+    ran = harness.run_gdb("-ex", "python import sys; print(gdb.VERSION); "
+                          "print('%d.%d' % sys.version_info[:2])", program=gdb_of(release))
+    return ran.stdout.split("\n")[:2]
+
+
+@pytest.fixture(params=["this system", "bullseye", "trixie"])
+def release(request):
+    gdb_of(request.param)
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def hung(tmp_path_factory):
+    """The deadlock, and a core of it."""
+    folder = tmp_path_factory.mktemp("hung")
+    with harness.started("popen_in_import", "bullseye", folder / "run") as process:
+        yield process, harness.gcore(process.pid, folder / "core")
+
+
+@pytest.mark.parametrize("target", ["live", "core"])
+def test_the_report(hung, release, target, gdb_table):
+    process, core = hung
+    opened = ("-p", str(process.pid)) if target == "live" else (str(process.executable), str(core))
+    ran = harness.run_gdb(*opened, *SOURCE, "-ex", "py-importlock -json", *SHOWN,
+                          program=gdb_of(release))
+    assert "Traceback" not in ran.stderr and "Python Exception" not in ran.stderr
+    report = report_of(ran)
+    owner, waiter = process.lwps
+    assert report["verdict"]["kind"] == "deadlock" and report["verdict"]["cycle"] == [owner, waiter]
+    assert [len(thread["frames"]) for thread in report["threads"]] == [4, 6]
+    instead = INSTEAD.search(ran.stderr)
+    gdb, python = versions(release)
+    fits = "cpython-%s-" % python.replace(".", "") in harness.module().name
+    assert bool(instead) != fits
+    status, verdict, lock, owner_value, thread, waiters = ran.stdout.splitlines()[-6:] \
+        if target == "core" else [line for line in ran.stdout.splitlines()
+                                  if not line.startswith("[")][-6:]
+    assert (status, verdict, lock) == ("1", '"deadlock"', '"held"')
+    assert (owner_value, waiters) == (str(owner), "1") and thread in ("1", "2")
+    gdb_table.append({"gdb": gdb, "Python inside": python,
+                      "door": "helper" if instead else "native module", "target": target,
+                      "verdict": report["verdict"]["kind"]})
+
+
+def test_text_graph_and_locals(hung, release):
+    process, _ = hung
+    text, graph, variables = (
+        harness.run_gdb("-p", str(process.pid), *SOURCE, "-ex", "py-importlock " + options,
+                        program=gdb_of(release)).stdout
+        for options in ("-frames 1", "-dot", "-locals"))
+    assert "DEADLOCK: " in text and "in _execute_child" not in text.replace("_execute_child", "", 1)
+    assert "digraph" in graph and "listing" not in text
+    assert len(variables.splitlines()) > len(text.splitlines())
+
+
+def test_the_helper_without_a_process():
+    refused("py-importlock: no process; attach", *SOURCE, program=gdb_of("bullseye"))
+
+
+def test_the_helper_behind_gdbserver(hung):
+    process, _ = hung
+    with gdbserver(process.pid) as address:
+        refused("it does not look through gdbserver", "-ex", "target remote %s" % address, *SOURCE,
+                program=gdb_of("bullseye"))
+
+
+def test_neither_module_nor_helper(hung, tmp_path):
+    process, _ = hung
+    plugin = shutil.copy(harness.PLUGIN, tmp_path)
+    line = refused("is not built", "-p", str(process.pid), "-ex", "source %s" % plugin,
+                   env={"PATH": "/usr/bin:/bin"})
+    assert "no command py-importlock in its place" in line
+
+
+def test_helper_on_the_path(hung, tmp_path):
+    process, _ = hung
+    plugin = shutil.copy(harness.PLUGIN, tmp_path)
+    helper = harness.module().parent.parent / "bin"
+    ran = harness.run_gdb("-p", str(process.pid), "-ex", "source %s" % plugin,
+                          "-ex", "py-importlock", env={"PATH": "%s:/usr/bin:/bin" % helper})
+    assert INSTEAD.search(ran.stderr).group(1) == str(helper / "py-importlock")
+    assert "DEADLOCK: " in ran.stdout
+
+
+def test_settings(hung, release):
+    process, _ = hung
+    ran = harness.run_gdb(
+        "-p", str(process.pid), *SOURCE,
+        "-ex", "set py-importlock frames 1", "-ex", "set py-importlock locals on",
+        "-ex", "set py-importlock format dot", *SOURCE, "-ex", "show py-importlock",
+        "-ex", "py-importlock", "-ex", "py-importlock -text -locals off",
+        "-ex", "py-importlock -text -locals off -frames 0", program=gdb_of(release))
+    assert ("py-importlock writes dot.\n"
+            "py-importlock shows 1 frames of each thread (0 is all).\n"
+            "That py-importlock shows local variables is on.\n") in ran.stdout
+    shown = ran.stdout[ran.stdout.index("local variables is on."):]
+    assert shown.index("digraph") < shown.index("DEADLOCK: ")
+    _, one, every = shown.split("DEADLOCK: ")
+    assert len(every.splitlines()) > len(one.splitlines())
+
+
+@pytest.mark.parametrize("command", ["set py-importlock", "set py-importlock bogus 1",
+                                     "set py-importlock frames -1", "set py-importlock format svg",
+                                     "show py-importlock bogus"])
+def test_wrong_settings(release, command):
+    ran = harness.run_gdb(*SOURCE, "-ex", command, "-ex", "echo alive\\n", program=gdb_of(release))
+    lines = [line for line in ran.stderr.splitlines() if not line.startswith("BFD")]
+    assert len(lines) == 1 and "alive" in ran.stdout, ran.stderr
+
+
+def mi(program, *arguments, commands):
+    """What gdb answers to commands of its machine interface."""
+    return subprocess.run(
+        [program, "-q", "-nx", "--interpreter=mi2", *arguments], text=True, capture_output=True,
+        input="".join(command + "\n" for command in [*commands, "-gdb-exit"]), timeout=60).stdout
+
+
+def test_mi(hung, release):
+    process, _ = hung
+    answer = mi(gdb_of(release), "-p", str(process.pid), *SOURCE, commands=[
+        '1-interpreter-exec console "py-importlock"', "2-py-importlock -frames 1",
+        "3-py-importlock -bogus"])
+    # What an editor's debug console shows.
+    assert '~"DEADLOCK: ' in answer and "\n1^done" in answer
+    if int(versions(release)[0].split(" ")[-1].split(".")[0]) < 12:
+        assert '\n2^error,msg="Undefined MI command: py-importlock"' in answer
+        return
+    result = next(line for line in answer.splitlines() if line.startswith("2^"))
+    assert result.startswith('2^done,status="1",report={schema="py-importlock/1"')
+    assert 'verdict={kind="deadlock"' in result and result.count("{function=") == 2
+    assert '\n3^error,msg="py-importlock: unknown option -bogus' in answer
+
+
+def test_auto_load_beside_libpython(hung, tmp_path, release):
+    """Both are loaded for the same interpreter, and one line of gdbinit is not needed."""
+    process, _ = hung
+    build = harness.module().parent.parent
+    harness.output("cmake", "--install", build, "--prefix", tmp_path, timeout=120)
+    folder = tmp_path / "share/gdb/auto-load"
+    real = folder / str(process.executable).lstrip("/")
+    real.parent.mkdir(parents=True)
+    # The interpreter of the test is not in /usr/bin.
+    shutil.copy(folder / "usr/bin/python2.7-gdb.gdb", "%s-gdb.gdb" % real)
+    shutil.copy(harness.BULLSEYE / "root/usr/share/gdb/auto-load/usr/bin/python2.7-gdb.py",
+                "%s-gdb.py" % real)
+    ran = harness.run_gdb("-iex", "set auto-load scripts-directory $datadir/auto-load:%s" % folder,
+                          "-iex", "set auto-load safe-path %s" % tmp_path,
+                          "-p", str(process.pid), "-ex", "py-importlock", "-ex", "help py-bt",
+                          program=gdb_of(release))
+    assert "DEADLOCK: " in ran.stdout, ran.stderr
+    assert "Display the current python frame and all" in ran.stdout and "Undefined" not in ran.stderr
+
+
+def test_the_plug_in_is_python_2_as_well():
+    """It compiles there; that it runs in a gdb with Python 2 inside is told by support.md."""
+    subprocess.run([harness.python("shared"), "-B", "-c",
+                    "import sys; compile(open(sys.argv[1]).read(), sys.argv[1], 'exec')",
+                    harness.PLUGIN], check=True, timeout=60)
