@@ -185,7 +185,8 @@ class Judgement {
   /// Those that wait for the import lock, those first whom the owner started.
   [[nodiscard]] std::vector<Index> suspects() const {
     auto order = found_.import_waiters;
-    std::ranges::stable_partition(order, [&](Index i) { return words_.start_of(i) != nullptr; });
+    std::stable_partition(order.begin(), order.end(),
+                          [&](Index i) { return words_.start_of(i) != nullptr; });
     return order;
   }
 
