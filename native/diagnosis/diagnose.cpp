@@ -119,7 +119,7 @@ class Judgement {
     });
     if (own != cycles.end()) {
       auto cycle = *own;
-      std::ranges::rotate(cycle, std::ranges::find(cycle, *found_.owner));
+      std::rotate(cycle.begin(), std::ranges::find(cycle, *found_.owner), cycle.end());
       report_.verdict.certain =
           std::ranges::none_of(cycle, [&](Index i) { return found_.wait(i).timed; });
       conclude_deadlock(cycle);
