@@ -8,6 +8,7 @@
 #include "cli/python_processes.hpp"
 #include "cli/results.hpp"
 #include "cli/watch.hpp"
+#include "render/escape.hpp"
 
 namespace importlock::cli {
 
@@ -44,7 +45,7 @@ int main(int argc, char** argv) {
   try {
     return importlock::cli::run(argc, argv);
   } catch (const std::exception& error) {
-    fmt::print(stderr, "py-importlock: {}\n", error.what());
+    fmt::print(stderr, "py-importlock: {}\n", importlock::escaped(error.what()));
     return 2;
   }
 }

@@ -8,6 +8,7 @@
 
 #include "cli/look.hpp"
 #include "cli/results.hpp"
+#include "render/escape.hpp"
 
 namespace importlock::cli {
 
@@ -78,7 +79,7 @@ int watch(const Options& options) {
     const auto changed = change(outcome, next);
     if (outcome.report && next.report) {
       fmt::print("{}{}\n", changed.empty() ? "" : changed + "; ",
-                 movement_of_owner(*outcome.report, *next.report));
+                 escaped(movement_of_owner(*outcome.report, *next.report)));
     }
     outcome = std::move(next);
     if (changed.empty()) continue;

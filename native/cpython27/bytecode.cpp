@@ -12,7 +12,8 @@ namespace {
 
 constexpr unsigned have_argument = 90;
 constexpr unsigned extended_arg = 145;
-constexpr std::size_t most_states = 1 << 18;
+constexpr std::size_t most_states = 1 << 16;
+constexpr std::size_t most_handlers = 20;  // CO_MAXBLOCKS, Include/code.h
 
 /// What the value stack is while a handler's code runs: END_FINALLY ends a handler entered by an
 /// exception, and goes on after one that was reached in the ordinary way.
@@ -142,6 +143,7 @@ std::vector<int> stack_depths_at(std::span<const std::byte> code, std::size_t wa
   std::vector<State> work{{0, 0, {}}};
   const auto push = [&](std::size_t offset, int depth, std::vector<Handler> handlers) {
     if (depth < 0 || offset >= code.size() || seen.size() > most_states) return;
+    if (handlers.size() > most_handlers) return;
     work.push_back({offset, depth, std::move(handlers)});
   };
   while (!work.empty()) {

@@ -26,8 +26,10 @@ namespace importlock {
 
 namespace {
 
-constexpr std::size_t most_thread_states = 1'000'000;
-constexpr std::size_t most_interpreters = 10'000;
+// Beside those of the threads that there are: a fork in C leaves its parent's behind.
+constexpr std::size_t most_left_over_states = 20'000;
+constexpr std::size_t most_interpreters = 1'000;
+constexpr std::size_t most_frames = 200'000;  // of all threads
 
 class Capture {
  public:
@@ -109,6 +111,9 @@ class Capture {
            !state.is_null() && interpreters.size() < most_interpreters;
            state = objects_.pointer(state + interpreter_.layout.interpreter_state.next)) {
         if (!interpreters.insert(state).second) throw FormatError("a loop");
+        if (interpreters.size() > most_interpreters) {
+          throw FormatError("it claims more interpreters than there can be");
+        }
         read_interpreter(state, seen);
       }
     } catch (const Error& error) {
@@ -187,8 +192,10 @@ class Capture {
     const auto library = library_of(interpreter);
     std::unordered_set<Address> states;
     for (auto state = objects_.pointer(interpreter + layout.interpreter_state.tstate_head);
-         !state.is_null() && states.size() < most_thread_states;
-         state = objects_.pointer(state + layout.thread_state.next)) {
+         !state.is_null(); state = objects_.pointer(state + layout.thread_state.next)) {
+      if (++states_ > most_left_over_states + target_.threads.size()) {
+        throw FormatError("it claims more thread states than there can be");
+      }
       if (!states.insert(state).second) throw FormatError("its thread states form a loop");
       if (objects_.pointer(state + layout.thread_state.interp) != interpreter) {
         throw FormatError(
@@ -230,7 +237,8 @@ class Capture {
     }
     std::string problem;
     const auto innermost = objects_.pointer(state + interpreter_.layout.thread_state.frame);
-    const auto frames = frames_.chain(innermost, problem);
+    const auto frames = frames_.chain(innermost, frames_left_, problem);
+    frames_left_ -= frames.size();
     // What one step cannot read is no reason to do without the others.
     const auto step = [&](const auto& read) {
       try {
@@ -294,6 +302,8 @@ class Capture {
   SourceLines sources_;
   const CaptureOptions& options_;
   Snapshot& snapshot_;
+  std::size_t states_ = 0;
+  std::size_t frames_left_ = most_frames;
 };
 
 Snapshot look(const Target& target, const CaptureOptions& options, Interpreter& interpreter) {

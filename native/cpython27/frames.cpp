@@ -13,9 +13,10 @@ namespace importlock {
 
 namespace {
 
-// sys.setrecursionlimit is 1000 by default; a frame chain longer than this is a loop or garbage.
-constexpr std::size_t most_frames = 100'000;
+// sys.setrecursionlimit is 1000 by default, and the C stack ends long before this.
+constexpr std::size_t longest_chain = 50'000;
 constexpr std::size_t most_names = 65536;
+constexpr std::size_t most_codes = 100'000;
 
 }  // namespace
 
@@ -26,6 +27,7 @@ const Code* FrameReader::code(Address address) {
   const auto& at = objects_.layout().code;
   auto& memory = objects_.memory();
   try {
+    if (codes_.size() > most_codes) throw FormatError("there is more code than a program has");
     if (!objects_.is(address, objects_.types().code)) throw FormatError("no code object");
     code.name = objects_.text(objects_.pointer(address + at.co_name)).value_or("");
     code.file = objects_.text(objects_.pointer(address + at.co_filename)).value_or("");
@@ -78,12 +80,17 @@ RawFrame FrameReader::frame(Address address) {
   return frame;
 }
 
-std::vector<RawFrame> FrameReader::chain(Address innermost, std::string& problem) {
+std::vector<RawFrame> FrameReader::chain(Address innermost, std::size_t most,
+                                         std::string& problem) {
   std::vector<RawFrame> frames;
   std::unordered_set<Address> seen;
   for (auto address = innermost; !address.is_null(); address = frames.back().back) {
-    if (!seen.insert(address).second || frames.size() == most_frames) {
+    if (!seen.insert(address).second) {
       problem = "its frames form a loop";
+      break;
+    }
+    if (frames.size() == std::min(most, longest_chain)) {
+      problem = "its frames do not end: the rest is not shown";
       break;
     }
     try {

@@ -56,8 +56,9 @@ class FrameReader {
  public:
   explicit FrameReader(Objects& objects) : objects_(objects) {}
 
-  /// The frames from `innermost` outwards by f_back; `problem` says why the chain broke off.
-  std::vector<RawFrame> chain(Address innermost, std::string& problem);
+  /// The frames from `innermost` outwards by f_back, at most `most`; `problem` says why the chain
+  /// broke off.
+  std::vector<RawFrame> chain(Address innermost, std::size_t most, std::string& problem);
 
   /// The instruction that the frame executes.
   std::optional<Instruction> instruction(const RawFrame& frame) const;

@@ -11,9 +11,11 @@ namespace importlock {
 
 namespace {
 
-constexpr std::uint64_t longest_string = 1 << 24;  // co_code and co_lnotab of real modules: < 1 MiB
+constexpr std::uint64_t longest_string = 1 << 24;
+constexpr std::uint64_t longest_code = 1 << 20;     // co_code and co_lnotab of real modules: less
 constexpr std::uint64_t most_dict_slots = 1 << 22;  // sys.modules of a huge program: some 2^14
 constexpr int longest_type_chain = 100;
+constexpr std::size_t most_remembered = 1 << 15;
 
 void append_utf8(std::string& out, std::uint32_t code) {
   constexpr std::uint32_t replacement = 0xfffd;
@@ -94,7 +96,7 @@ std::optional<std::string> Objects::text(Address object, std::size_t most) {
 std::vector<std::byte> Objects::string_bytes(Address object) {
   if (!is(object, types_.string)) throw FormatError("a str was expected in the target");
   const auto size = pointer(object + layout_.object.ob_size).value();
-  if (size > longest_string) throw FormatError("a str of the target claims an absurd length");
+  if (size > longest_code) throw FormatError("a str of the target claims an absurd length");
   return memory_.bytes(object + layout_.string.ob_sval, size);
 }
 
@@ -152,23 +154,32 @@ void Objects::for_each_item(Address dict, const std::function<bool(Address, Addr
   if (slots > most_dict_slots) throw FormatError("a dict of the target claims an absurd size");
   const auto table = pointer(dict + layout_.dict.ma_table);
   const auto& entry = layout_.dict_entry;
-  const auto bytes = memory_.bytes(table, slots * entry.size);
+  std::vector<std::byte> bytes;
   const auto word = [&](std::uint64_t at) {
     return layout_.word == 8 ? Address{*load<std::uint64_t>(bytes, at)}
                              : Address{*load<std::uint32_t>(bytes, at)};
   };
-  for (std::uint64_t i = 0; i < slots; ++i) {
-    const auto value = word(i * entry.size + entry.me_value);
-    // An empty or deleted slot has no value (Objects/dictobject.c).
-    if (!value.is_null() && !visit(word(i * entry.size + entry.me_key), value)) return;
+  constexpr std::uint64_t at_once = 4096;
+  for (std::uint64_t first = 0; first < slots; first += at_once) {
+    const auto count = std::min(at_once, slots - first);
+    bytes = memory_.bytes(table + first * entry.size, count * entry.size);
+    for (std::uint64_t i = 0; i < count; ++i) {
+      const auto value = word(i * entry.size + entry.me_value);
+      // An empty or deleted slot has no value (Objects/dictobject.c).
+      if (!value.is_null() && !visit(word(i * entry.size + entry.me_key), value)) return;
+    }
   }
 }
 
 Address Objects::item(Address dict, std::string_view key) {
+  // What hostile memory makes us remember is bounded.
+  if (keys_.size() > most_remembered) keys_.clear();
+  if (items_.size() > most_remembered) items_.clear();
   auto& known = items_[dict];
   if (const auto found = known.find(key); found != known.end()) return found->second;
   Address result;
   for_each_item(dict, [&](Address candidate, Address value) {
+    if (keys_.size() > most_remembered) keys_.clear();
     auto [entry, fresh] = keys_.try_emplace(candidate);
     if (fresh) {
       try {

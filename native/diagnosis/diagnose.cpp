@@ -119,7 +119,7 @@ class Judgement {
     });
     if (own != cycles.end()) {
       auto cycle = *own;
-      std::ranges::rotate(cycle, std::ranges::find(cycle, *found_.owner));
+      std::rotate(cycle.begin(), std::ranges::find(cycle, *found_.owner), cycle.end());
       report_.verdict.certain =
           std::ranges::none_of(cycle, [&](Index i) { return found_.wait(i).timed; });
       conclude_deadlock(cycle);
@@ -185,7 +185,8 @@ class Judgement {
   /// Those that wait for the import lock, those first whom the owner started.
   [[nodiscard]] std::vector<Index> suspects() const {
     auto order = found_.import_waiters;
-    std::ranges::stable_partition(order, [&](Index i) { return words_.start_of(i) != nullptr; });
+    std::stable_partition(order.begin(), order.end(),
+                          [&](Index i) { return words_.start_of(i) != nullptr; });
     return order;
   }
 

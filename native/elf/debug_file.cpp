@@ -3,9 +3,7 @@
 #include <fmt/format.h>
 #include <zlib.h>
 
-#include <array>
 #include <filesystem>
-#include <fstream>
 
 #include "base/error.hpp"
 
@@ -15,14 +13,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::optional<std::uint32_t> crc_of(const std::string& path) {
-  std::ifstream stream(path, std::ios::binary);
-  if (!stream) return std::nullopt;
-  std::array<char, 65536> buffer{};
+constexpr std::uint64_t largest_checked = std::uint64_t{256} << 20;
+
+/// Of the open file: by its path it could be another one by now, or a fifo.
+std::optional<std::uint32_t> crc_of(const ElfFile& file) {
+  if (file.size() > largest_checked) return std::nullopt;
+  std::vector<std::byte> buffer(65536);
   uLong crc = crc32(0, nullptr, 0);
-  while (stream.read(buffer.data(), buffer.size()) || stream.gcount() > 0) {
-    crc = crc32(crc, reinterpret_cast<const Bytef*>(buffer.data()),
-                static_cast<uInt>(stream.gcount()));
+  for (std::uint64_t at = 0; at < largest_checked;) {
+    const auto got = file.read_at(at, buffer);
+    if (got == 0) break;
+    crc = crc32(crc, reinterpret_cast<const Bytef*>(buffer.data()), static_cast<uInt>(got));
+    at += got;
   }
   return static_cast<std::uint32_t>(crc);
 }
@@ -48,7 +50,7 @@ std::optional<ElfFile> open_if_fits(const fs::path& path, const ElfFile& file,
     auto debug = ElfFile::open(path.string());
     const bool same_build = file.build_id() && debug.build_id()
                                 ? file.build_id() == debug.build_id()
-                                : link && crc_of(path.string()) == link->crc;
+                                : link && crc_of(debug) == link->crc;
     if (same_build && debug.machine() == file.machine()) return debug;
     refused.push_back(fmt::format("debug file {} is of another build than {}: not used",
                                   path.string(), file.path()));

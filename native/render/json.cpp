@@ -64,7 +64,8 @@ Json target_json(const TargetInfo& target) {
 
 std::string text_of(const Json& json, JsonStyle style) {
   const int indent = style == JsonStyle::indented ? 2 : -1;
-  return json.dump(indent, ' ', false, Json::error_handler_t::replace) + "\n";
+  // ASCII alone: the C1 controls and bidi overrides of valid UTF-8 move a terminal's cursor too.
+  return json.dump(indent, ' ', true, Json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace

@@ -8,8 +8,8 @@ namespace importlock {
 
 enum class JsonStyle { indented, one_line };
 
-/// The report as one JSON object of schema "py-importlock/1", always valid UTF-8, with a newline at
-/// its end.
+/// The report as one JSON object of schema "py-importlock/1", in ASCII, with a newline at its
+/// end. Bytes that are no UTF-8 become U+FFFD.
 std::string render_json(const Report& report, JsonStyle style = JsonStyle::indented);
 
 /// In its place, of a target that could not be looked at: schema, target and `error`, on one line.

@@ -91,7 +91,8 @@ class TextReport {
           thread.facts.lwp && std::ranges::find(cycle, *thread.facts.lwp) != cycle.end();
       if (!shown) rest.push_back(&thread);
     }
-    std::ranges::stable_partition(rest, [](const auto* thread) { return !thread->holds.empty(); });
+    std::stable_partition(rest.begin(), rest.end(),
+                          [](const auto* thread) { return !thread->holds.empty(); });
     std::vector<std::vector<const ThreadReport*>> groups;
     std::unordered_map<std::string, std::size_t> group_of;
     for (const auto* thread : rest) {

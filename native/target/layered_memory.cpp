@@ -7,6 +7,8 @@
 namespace importlock {
 
 const std::byte* CachedMemory::fetched(Address start, std::size_t size) {
+  if (held_ + size > most_held) forget();
+  held_ += size;
   auto bytes = std::make_unique_for_overwrite<std::byte[]>(size);
   if (!source_(start, {bytes.get(), size})) return nullptr;  // a part may still be readable
   return contents_.emplace_back(std::move(bytes)).get();
@@ -16,17 +18,26 @@ const std::byte* CachedMemory::page(Address start) {
   if (last_ != nullptr && last_start_ == start) return last_;
   const auto skip = start.value() % block_size;
   const Address block_start{start.value() - skip};
-  const auto [block, new_block] = blocks_.try_emplace(block_start);
-  if (new_block) block->second = fetched(block_start, block_size);
+  const auto* const block = kept(blocks_, block_start, block_size);
+  last_ = block != nullptr ? block + skip : kept(pages_, start, page_size);
   last_start_ = start;
-  if (block->second != nullptr) {
-    last_ = block->second + skip;
-  } else {
-    const auto [page, new_page] = pages_.try_emplace(start);
-    if (new_page) page->second = fetched(start, page_size);
-    last_ = page->second;
-  }
   return last_;
+}
+
+const std::byte* CachedMemory::kept(Contents& contents, Address start, std::size_t size) {
+  const auto found = contents.find(start);
+  if (found != contents.end()) return found->second;
+  const auto* const bytes = fetched(start, size);
+  contents.emplace(start, bytes);
+  return bytes;
+}
+
+void CachedMemory::forget() {
+  blocks_.clear();
+  pages_.clear();
+  contents_.clear();
+  last_ = nullptr;
+  held_ = 0;
 }
 
 bool CachedMemory::try_read(Address address, std::span<std::byte> into) {

@@ -31,13 +31,18 @@ class CachedMemory : public Memory {
  private:
   static constexpr std::size_t page_size = 4096;
   static constexpr std::size_t block_size = 4 * page_size;
+  static constexpr std::size_t most_held = std::size_t{32} << 20;
+  using Contents = std::unordered_map<Address, const std::byte*>;
   const std::byte* page(Address start);
+  const std::byte* kept(Contents& contents, Address start, std::size_t size);
+  void forget();
   /// Null where it cannot be fetched whole.
   const std::byte* fetched(Address start, std::size_t size);
 
   Source source_;
-  std::unordered_map<Address, const std::byte*> blocks_;  ///< null: by pages
-  std::unordered_map<Address, const std::byte*> pages_;   ///< null: cannot be fetched
+  Contents blocks_;       ///< null: by pages
+  Contents pages_;        ///< null: cannot be fetched
+  std::size_t held_ = 0;  ///< bytes asked for since all was forgotten
   std::vector<std::unique_ptr<std::byte[]>> contents_;
   Address last_start_;  ///< of the page asked for last, which is mostly the next one too
   const std::byte* last_ = nullptr;

@@ -12,7 +12,9 @@ namespace importlock {
 
 namespace {
 
-constexpr std::size_t largest_source = std::size_t{16} << 20;
+constexpr std::size_t largest_source = std::size_t{4} << 20;
+constexpr std::size_t most_kept = std::size_t{16} << 20;  // of all files
+constexpr std::size_t longest_line = 1000;
 
 std::string read_regular(const std::string& path) {
   // O_NONBLOCK: a fifo of that name must not keep us.
@@ -34,14 +36,19 @@ std::string read_regular(const std::string& path) {
 
 std::optional<std::string> SourceLines::line(const std::string& file, int number) {
   const auto [entry, fresh] = sources_.try_emplace(file);
-  if (fresh) entry->second = read(file);
+  if (fresh && kept_ < most_kept) {
+    entry->second = read(file);
+    const auto& source = entry->second;
+    kept_ += source.text.size() + source.starts.capacity() * sizeof source.starts[0];
+  }
   const auto& [text, starts] = entry->second;
   if (number < 1 || static_cast<std::size_t>(number) > starts.size()) return std::nullopt;
   auto line = std::string_view(text).substr(starts[static_cast<std::size_t>(number) - 1]);
   line = line.substr(0, line.find('\n'));
   const auto start = line.find_first_not_of(" \t\f\r");
   if (start == std::string_view::npos) return std::nullopt;
-  return std::string(line.substr(start, line.find_last_not_of(" \t\r\f") - start + 1));
+  line = line.substr(start, line.find_last_not_of(" \t\r\f") - start + 1);
+  return std::string(line.substr(0, longest_line));
 }
 
 SourceLines::Source SourceLines::read(const std::string& file) const {

@@ -9,7 +9,7 @@
 
 namespace importlock {
 
-/// Lines of the target's source files, each file read once, whole and bounded. Only regular files
+/// Lines of the target's source files, each file read once and bounded. Only regular files
 /// are read: a name from the target may lead to a fifo or a device.
 class SourceLines {
  public:
@@ -33,6 +33,7 @@ class SourceLines {
   const FileLookup& files_;
   std::string script_folder_;
   std::unordered_map<std::string, Source> sources_;
+  std::size_t kept_ = 0;  ///< bytes in sources_
 };
 
 }  // namespace importlock

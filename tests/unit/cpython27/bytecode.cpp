@@ -38,6 +38,15 @@ BOOST_AUTO_TEST_CASE(a_call_in_a_loop_has_one_depth) {
   BOOST_TEST(stack_depths_at(bytes, 19) == (std::vector<int>{3}), boost::test_tools::per_element());
 }
 
+BOOST_AUTO_TEST_CASE(blocks_without_end_cost_little) {
+  // SETUP_FINALLY to the next instruction, a hundred thousand times.
+  std::vector<std::byte> code;
+  for (int i = 0; i < 100'000; ++i) {
+    code.insert(code.end(), {std::byte{122}, std::byte{0}, std::byte{0}});
+  }
+  BOOST_TEST(stack_depths_at(code, code.size() - 3).size() <= 1);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace importlock
