@@ -41,6 +41,12 @@ def build_table(request: pytest.FixtureRequest) -> list[dict[str, str]]:
     return _table(request.config, "builds, how the lock was found, and the verdicts")
 
 
+@pytest.fixture(scope="session")
+def fault_table(request: pytest.FixtureRequest) -> list[dict[str, str]]:
+    """The same of faults."""
+    return _table(request.config, "faults, and the verdicts that they changed")
+
+
 def _table(config: pytest.Config, title: str) -> list[dict[str, str]]:
     return config.stash.setdefault(_TABLES, {}).setdefault(title, [])
 
