@@ -207,15 +207,18 @@ class Capture {
 
   Library library_of(Address interpreter) {
     const auto& at = interpreter_.layout.interpreter_state;
+    Library library;
     try {
       read_version(objects_.pointer(interpreter + at.sysdict));
-      return read_library(objects_, objects_.pointer(interpreter + at.modules));
+      library = read_library(objects_, objects_.pointer(interpreter + at.modules));
     } catch (const Error& error) {
-      snapshot_.problems.push_back(fmt::format("the standard library's modules: {}", error.what()));
-      Library nothing;
-      nothing.whole = false;
-      return nothing;
+      library.problem = error.what();
     }
+    if (!library.problem.empty()) {
+      snapshot_.problems.push_back(
+          fmt::format("the standard library's modules: {}", library.problem));
+    }
+    return library;
   }
 
   void read_version(Address sys_dict) {
@@ -285,7 +288,7 @@ class Capture {
     if (thread.system_call && *thread.system_call) {
       thread.call_object = call_object(target_, objects_.memory(), **thread.system_call);
     }
-    thread.whole = problem.empty() && library.whole;
+    thread.whole = problem.empty() && library.problem.empty();
     if (!problem.empty()) {
       snapshot_.problems.push_back(fmt::format(
           "thread {}: {}", thread.lwp ? fmt::format("LWP {}", *thread.lwp) : to_hex(*thread.ident),

@@ -51,7 +51,15 @@ Library read_library(Objects& objects, Address modules) {
   const auto& layout = objects.layout();
   Library library;
   library.modules = modules;
-  for (const auto& place : places) {
+  // What one step cannot read is no reason to do without the others.
+  const auto step = [&](const auto& read) {
+    try {
+      read();
+    } catch (const Error& error) {
+      if (library.problem.empty()) library.problem = error.what();
+    }
+  };
+  const auto read_place = [&](const Place& place) {
     auto scope = objects.item(modules, place.module);
     if (!place.type.empty()) scope = objects.attribute(scope, place.type);
     auto function = objects.attribute(scope, place.name);
@@ -59,7 +67,7 @@ Library read_library(Objects& objects, Address modules) {
     if (!function.is_null() && objects.type_name(objects.type_of(function)) == "staticmethod") {
       function = objects.pointer(function + layout.cell.ob_ref);
     }
-    if (!objects.is(function, objects.types().function)) continue;
+    if (!objects.is(function, objects.types().function)) return;
     const auto code = objects.pointer(function + layout.function.func_code);
     library.functions[code] = place.function;
     if (auto file = objects.text(objects.pointer(code + layout.code.co_filename))) {
@@ -68,22 +76,27 @@ Library read_library(Objects& objects, Address modules) {
       }
       library.files.insert(std::move(*file));
     }
-  }
-  const auto threading = objects.item(modules, "threading");
-  library.thread = objects.attribute(threading, "Thread");
-  library.rlock = objects.attribute(threading, "_RLock");
-  library.condition = objects.attribute(threading, "_Condition");
-  const auto synchronize = objects.item(modules, "multiprocessing.synchronize");
-  library.process_lock = objects.attribute(synchronize, "Lock");
-  library.process_rlock = objects.attribute(synchronize, "RLock");
-  library.lock = objects.attribute(objects.item(modules, "thread"), "LockType");
-  objects.for_each_item(objects.attribute(threading, "_active"),
-                        [&](Address ident, Address thread) {
-                          if (const auto number = objects.integer(ident)) {
-                            library.active[objects.ident(*number)] = thread;
-                          }
-                          return true;
-                        });
+  };
+  for (const auto& place : places) step([&] { read_place(place); });
+  const auto take = [&](Address& into, std::string_view module, std::string_view name) {
+    step([&] { into = objects.attribute(objects.item(modules, module), name); });
+  };
+  take(library.thread, "threading", "Thread");
+  take(library.rlock, "threading", "_RLock");
+  take(library.condition, "threading", "_Condition");
+  take(library.process_lock, "multiprocessing.synchronize", "Lock");
+  take(library.process_rlock, "multiprocessing.synchronize", "RLock");
+  take(library.lock, "thread", "LockType");
+  Address active;
+  take(active, "threading", "_active");
+  step([&] {
+    objects.for_each_item(active, [&](Address ident, Address thread) {
+      if (const auto number = objects.integer(ident)) {
+        library.active[objects.ident(*number)] = thread;
+      }
+      return true;
+    });
+  });
   return library;
 }
 

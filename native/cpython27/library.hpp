@@ -41,7 +41,7 @@ struct Library {
   std::unordered_map<Address, Function> functions;  ///< by code object
   std::unordered_set<std::string> files;            ///< co_filename of those functions
   std::string folder;                               ///< of its files; empty where unknown
-  bool whole = true;                                ///< false where it could not be read
+  std::string problem;                              ///< why it is not whole; empty where it is
   Address thread, rlock, condition;                 ///< classes of threading
   Address process_lock, process_rlock;              ///< classes of multiprocessing.synchronize
   Address lock;                                     ///< thread.LockType
@@ -57,8 +57,8 @@ struct Library {
   }
 };
 
-/// Looks the library up in sys.modules of an interpreter. What is not loaded stays null; throws
-/// FaultError or FormatError where the target's memory is damaged.
+/// Looks the library up in sys.modules of an interpreter. What is not loaded stays null, and so
+/// does what cannot be read, of which `problem` tells.
 Library read_library(Objects& objects, Address modules);
 
 }  // namespace importlock

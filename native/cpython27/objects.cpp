@@ -178,20 +178,25 @@ Address Objects::item(Address dict, std::string_view key) {
   auto& known = items_[dict];
   if (const auto found = known.find(key); found != known.end()) return found->second;
   Address result;
+  bool damaged = false;
   for_each_item(dict, [&](Address candidate, Address value) {
     if (keys_.size() > most_remembered) keys_.clear();
-    auto [entry, fresh] = keys_.try_emplace(candidate);
-    if (fresh) {
+    auto entry = keys_.find(candidate);
+    if (entry == keys_.end()) {
       try {
-        entry->second = text(candidate, 256);
+        entry = keys_.emplace(candidate, text(candidate, 256)).first;
       } catch (const Error&) {
         // A damaged key is no reason to miss the sound ones.
+        damaged = true;
+        return true;
       }
     }
     if (entry->second != key) return true;
     result = value;
     return false;
   });
+  // It may be the one that was asked for.
+  if (damaged && result.is_null()) throw FormatError("a key of a dict could not be read");
   known.emplace(key, result);
   return result;
 }

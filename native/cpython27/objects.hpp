@@ -50,7 +50,8 @@ class Objects {
 
   /// Calls `visit(key, value)` for each item of a dict until it returns false.
   void for_each_item(Address dict, const std::function<bool(Address, Address)>& visit);
-  /// The value of a str key in a dict, or null.
+  /// The value of a str key in a dict, or null. Throws FormatError where it is not among the keys
+  /// that can be read, but others cannot.
   Address item(Address dict, std::string_view key);
   /// The attribute `name` in the object's own __dict__, or null: an instance of a class of either
   /// style, a module, a class.

@@ -21,6 +21,12 @@ std::optional<PthreadId> WaitReader::ident_of(Address thread) {
   return objects_.ident(*ident);
 }
 
+bool WaitReader::has_stopped(Address thread) {
+  // Lib/threading.py, Thread.__bootstrap_inner and _after_fork: __stopped is set before the thread
+  // is taken out of _active.
+  return objects_.integer(objects_.attribute(thread, "_Thread__stopped")).value_or(0) != 0;
+}
+
 WaitReader::Lock WaitReader::process_lock(Address semlock) {
   Lock lock;
   lock.address = semlock;
@@ -152,6 +158,9 @@ std::optional<PythonWait> WaitReader::wait(const std::vector<RawFrame>& frames) 
       waits_in(Kind::join, "a thread", "Thread.join");
       wait.what = objects_.text(objects_.attribute(thread, "_Thread__name")).value_or("a thread");
       wait.thread = ident_of(thread);
+      if (!wait.thread && !has_stopped(thread)) {
+        throw FormatError("threading does not know the thread that is joined");
+      }
       break;
     }
     default: break;

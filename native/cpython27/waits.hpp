@@ -35,6 +35,7 @@ class WaitReader {
     bool other_processes = false;
     bool reentrant = false;
   };
+  bool has_stopped(Address thread);
   static Lock process_lock(Address semlock);
   /// The lock that an object is or wraps: a plain lock, an RLock, the lock of a Condition.
   std::optional<Lock> lock_of(Address object);

@@ -131,6 +131,7 @@ class Judgement {
           fmt::format("{} holds the import lock{}, but {}.", label(found_.facts(*found_.owner)),
                       words_.while_importing(), doubt);
       report_.verdict.advice = "See the problems below.";
+      if (report_.problems.empty()) report_.problems.push_back(doubt);
       return;
     }
     const auto& waits = report_.threads.at(*found_.owner).waits_for;
@@ -152,6 +153,7 @@ class Judgement {
   /// What was not read but could show a deadlock; empty where nothing could.
   [[nodiscard]] std::string doubt() const {
     if (!report_.import_lock.lock) return "who waits for it cannot be told";
+    if (auto contradiction = found_.contradiction(); !contradiction.empty()) return contradiction;
     const auto& calls = report_.threads;
     if (std::ranges::any_of(calls, [](const ThreadReport& thread) {
           return thread.facts.lwp && !thread.facts.system_call;
@@ -360,6 +362,13 @@ class Judgement {
       report_.problems.emplace_back(
           "the owner's id may have been reused by a later thread; see its native stack in gdb "
           "(bt)");
+      return;
+    }
+    if (const auto contradiction = found_.contradiction(); !contradiction.empty()) {
+      verdict.kind = VerdictKind::unknown;
+      verdict.summary = fmt::format("The import lock is held, but {}.", contradiction);
+      verdict.advice = "See the problems below.";
+      report_.problems.push_back(contradiction);
       return;
     }
     verdict.kind = VerdictKind::orphaned;

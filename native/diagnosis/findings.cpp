@@ -217,6 +217,22 @@ std::optional<Index> Findings::holder_of(Address lock, Index waiter) const {
   return std::nullopt;
 }
 
+std::string Findings::contradiction() const {
+  const auto& lock = report.import_lock.lock;
+  if (lock && lock->locked && !*lock->locked) {
+    return "the lock itself says that it is free";
+  }
+  if (owner) return "";
+  // The body of a module runs in the thread that holds the lock alone (Python/import.c).
+  for (const auto& thread : report.threads) {
+    const auto& facts = thread.facts;
+    if (!facts.lwp || facts.importing.empty() || !facts.ident) continue;
+    if (*facts.ident == **report.import_lock.owner) continue;
+    return fmt::format("LWP {} is importing under another id than the owner's", *facts.lwp);
+  }
+  return "";
+}
+
 void Findings::list_holds() {
   for (auto& thread : report.threads) {
     for (const auto& held : thread.facts.held) thread.holds.push_back(held.what);

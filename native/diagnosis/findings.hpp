@@ -24,6 +24,9 @@ class Findings {
   [[nodiscard]] const Wait& wait(Index i) const { return *report.threads[i].waits_for; }
   /// The living thread of that id.
   [[nodiscard]] std::optional<Index> by_ident(PthreadId ident) const;
+  /// While the import lock is held: which facts cannot be true together, one clause, so that one of
+  /// them is damaged; empty where none are at odds.
+  [[nodiscard]] std::string contradiction() const;
   /// Who can end whose wait.
   [[nodiscard]] WaitGraph graph() const;
 

@@ -47,6 +47,12 @@ def gdb_table(request: pytest.FixtureRequest) -> list[dict[str, str]]:
     return _table(request.config, "gdbs, the Python inside, the door, and the verdicts")
 
 
+@pytest.fixture(scope="session")
+def fault_table(request: pytest.FixtureRequest) -> list[dict[str, str]]:
+    """The same of faults."""
+    return _table(request.config, "faults, and the verdicts that they changed")
+
+
 def _table(config: pytest.Config, title: str) -> list[dict[str, str]]:
     return config.stash.setdefault(_TABLES, {}).setdefault(title, [])
 

@@ -88,9 +88,18 @@ BOOST_AUTO_TEST_CASE(a_timed_join_is_not_certain) {
   BOOST_TEST(!report.verdict.certain);
 }
 
+BOOST_AUTO_TEST_CASE(a_module_that_runs_under_another_id_than_the_owners_is_a_contradiction) {
+  auto snapshot = fork_hang();
+  snapshot.import_lock.owner = std::optional(PthreadId{0xdead});
+  const auto report = diagnose(snapshot);
+  BOOST_TEST((report.verdict.kind == VerdictKind::unknown));
+  BOOST_TEST(report.problems.size() == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(an_owner_that_is_no_thread_is_orphaned) {
   auto snapshot = fork_hang();
   snapshot.import_lock.owner = std::optional(PthreadId{0xdead});
+  snapshot.threads[0].importing.clear();
   const auto report = diagnose(snapshot);
   BOOST_TEST((report.verdict.kind == VerdictKind::orphaned));
   BOOST_TEST(!report.import_lock_owner.has_value());

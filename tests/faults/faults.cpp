@@ -1,0 +1,362 @@
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cstdio>
+#include <exception>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <random>
+#include <set>
+#include <string_view>
+#include <unordered_set>
+
+#include "base/error.hpp"
+#include "cpython27/capture.hpp"
+#include "diagnosis/diagnose.hpp"
+#include "elf/elf_file.hpp"
+#include "render/dot.hpp"
+#include "render/json.hpp"
+#include "render/text.hpp"
+#include "target/core_target.hpp"
+
+// Damages what is read of a core, one fault a run, and compares each verdict with that of the sound
+// core. Writes a row of the table for each kind of fault; see usage() for the arguments.
+
+namespace importlock {
+
+namespace {
+
+using Random = std::mt19937_64;
+
+/// The fault that a run brings about.
+enum class Damage { none, fail, shorten, flip };
+
+/// A memory of which one read, or all of one page, goes wrong.
+class DamagedMemory : public Memory {
+ public:
+  struct Fault {
+    Damage damage = Damage::none;
+    std::size_t number = 0;       ///< of the read that it befalls, from 0 on
+    std::optional<Address> page;  ///< or the page, whenever it is read
+    std::uint64_t seed = 0;       ///< of the bits that change
+  };
+  DamagedMemory(std::unique_ptr<Memory> sound, Fault fault)
+      : sound_(std::move(sound)), fault_(fault) {}
+
+  bool try_read(Address address, std::span<std::byte> into) override {
+    const auto number = reads_++;
+    pages_.insert(page_of(address));
+    if (!befalls(number, address, into.size())) return sound_->try_read(address, into);
+    switch (fault_.damage) {
+      case Damage::none: break;
+      case Damage::fail: return false;
+      case Damage::shorten:
+        // What came before the end stays: a caller that ignored the result would take it for true.
+        static_cast<void>(sound_->try_read(address, into.first(into.size() / 2)));
+        return false;
+      case Damage::flip: {
+        if (!sound_->try_read(address, into)) return false;
+        if (into.empty()) return true;
+        Random random(fault_.seed);
+        auto& byte = into[random() % into.size()];
+        byte ^= std::byte{1} << (random() % 8);
+        return true;
+      }
+    }
+    return sound_->try_read(address, into);
+  }
+
+  [[nodiscard]] std::size_t reads() const { return reads_; }
+  [[nodiscard]] const std::set<Address>& pages() const { return pages_; }
+
+ private:
+  static constexpr std::uint64_t page_size = 4096;
+  static Address page_of(Address address) {
+    return Address{address.value() / page_size * page_size};
+  }
+  [[nodiscard]] bool befalls(std::size_t number, Address address, std::size_t size) const {
+    if (!fault_.page) return number == fault_.number;
+    return address < *fault_.page + page_size && *fault_.page < address + size;
+  }
+
+  std::unique_ptr<Memory> sound_;
+  Fault fault_;
+  std::size_t reads_ = 0;
+  std::set<Address> pages_;
+};
+
+/// What came of a run: a report, or the line of an Error.
+struct Outcome {
+  std::optional<Report> report;
+  std::string error;
+  std::size_t reads = 0;
+  std::set<Address> pages;
+};
+
+Outcome look(const std::string& core, const FileLookup& files, DamagedMemory::Fault fault) {
+  Outcome outcome;
+  try {
+    auto target = core_target(core, files);
+    auto damaged = std::make_unique<DamagedMemory>(std::move(target.memory), fault);
+    const auto& memory = *damaged;
+    target.memory = std::move(damaged);
+    outcome.report = diagnose(capture(target));
+    outcome.reads = memory.reads();
+    outcome.pages = memory.pages();
+  } catch (const Error& error) {
+    outcome.error = error.what();
+  }
+  return outcome;
+}
+
+/// How the verdict of a damaged target stands to the truth.
+enum class Change { same, weaker, unknown, error, wrong };
+
+/// The rows of the table, by kind of fault.
+class Table {
+ public:
+  Table(std::string name, const Report& truth) : name_(std::move(name)), truth_(truth) {}
+
+  void add(const std::string& kind, const std::string& fault, const Outcome& outcome) {
+    auto& row = rows_[kind];
+    ++row.runs;
+    std::string against;
+    const auto change = judge(outcome, against);
+    ++row.changes[static_cast<std::size_t>(change)];
+    if (against.empty()) return;
+    ++row.wrong;
+    fmt::print(stderr, "{}, {}, {}: {}\n", name_, kind, fault, against);
+  }
+
+  /// Whether nothing was wrong.
+  [[nodiscard]] bool print() const {
+    bool sound = true;
+    for (const auto& [kind, row] : rows_) {
+      fmt::print("{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\n", name_, kind, row.runs, row.changes[0],
+                 row.changes[1], row.changes[2], row.changes[3], row.wrong);
+      sound = sound && row.wrong == 0;
+    }
+    return sound;
+  }
+
+ private:
+  struct Row {
+    std::size_t runs = 0, wrong = 0;
+    std::array<std::size_t, 5> changes{};
+  };
+
+  /// `against` says what is wrong about it; empty where nothing is.
+  Change judge(const Outcome& outcome, std::string& against) const {
+    if (!outcome.report) {
+      if (outcome.error.empty() || outcome.error.find('\n') != std::string::npos) {
+        against = "an error is not one line: " + outcome.error;
+      }
+      return Change::error;
+    }
+    const auto& report = *outcome.report;
+    static_cast<void>(render_json(report));
+    static_cast<void>(render_dot(report));
+    static_cast<void>(render_text(report, {80, false, 20}));
+    const auto& verdict = report.verdict;
+    const bool same = verdict.kind == truth_.verdict.kind;
+    if (same && (verdict.certain == truth_.verdict.certain || truth_.verdict.certain)) {
+      return verdict.certain == truth_.verdict.certain ? Change::same : Change::weaker;
+    }
+    if (verdict.kind != VerdictKind::unknown) {
+      against =
+          fmt::format("{} {} became {} {}: {}", truth_.verdict.summary, truth_.verdict.certain,
+                      verdict.summary, verdict.certain, fmt::join(report.problems, "; "));
+      return Change::wrong;
+    }
+    if (report.problems.size() <= truth_.problems.size()) {
+      against = "unknown, but no problem says why: " + verdict.summary;
+    }
+    return Change::unknown;
+  }
+
+  std::string name_;
+  const Report& truth_;
+  std::map<std::string, Row> rows_;
+};
+
+/// At most `most` of `all`, chosen at random; all of them where `most` is 0.
+template <typename T>
+std::vector<T> sample(const std::vector<T>& all, std::size_t most, Random& random) {
+  if (most == 0 || all.size() <= most) return all;
+  std::vector<T> chosen;
+  std::ranges::sample(all, std::back_inserter(chosen), static_cast<std::ptrdiff_t>(most), random);
+  return chosen;
+}
+
+class Faults {
+ public:
+  Faults(std::string core, FileLookup files, std::size_t most, std::uint64_t seed)
+      : core_(std::move(core)), files_(std::move(files)), most_(most), random_(seed) {}
+
+  /// Whether all is sound.
+  bool run(const std::string& name) {
+    const auto sound = look(core_, files_, {});
+    if (!sound.report) {
+      fmt::print(stderr, "{}: {}\n", name, sound.error);
+      return false;
+    }
+    if (!sound.report->problems.empty()) {
+      fmt::print(stderr, "{}: the sound core has problems: {}\n", name,
+                 fmt::join(sound.report->problems, "; "));
+      return false;
+    }
+    Table table(name, *sound.report);
+    damage_reads(table, sound.reads);
+    damage_pages(table, sound.pages);
+    damage_file(table);
+    return table.print();
+  }
+
+ private:
+  void damage_reads(Table& table, std::size_t reads) {
+    std::vector<std::size_t> numbers(reads);
+    std::ranges::generate(numbers, [next = std::size_t{0}]() mutable { return next++; });
+    for (const auto& [damage, kind] :
+         {std::pair{Damage::fail, "read fails"}, std::pair{Damage::shorten, "read ends short"},
+          std::pair{Damage::flip, "read gets another bit"}}) {
+      for (const auto number : sample(numbers, most_, random_)) {
+        const DamagedMemory::Fault fault{damage, number, std::nullopt, random_()};
+        table.add(kind, fmt::format("read {} (seed {})", number, fault.seed),
+                  look(core_, files_, fault));
+      }
+    }
+  }
+
+  void damage_pages(Table& table, const std::set<Address>& pages) {
+    for (const auto page : sample(std::vector(pages.begin(), pages.end()), most_, random_)) {
+      table.add("page is lost", to_hex(page), look(core_, files_, {Damage::fail, 0, page, 0}));
+    }
+  }
+
+  void damage_file(Table& table) {
+    namespace fs = std::filesystem;
+    const auto copy = core_ + ".damaged";
+    fs::copy_file(core_, copy, fs::copy_options::overwrite_existing);
+    fs::permissions(copy, fs::perms::owner_write, fs::perm_options::add);
+    const auto size = fs::file_size(copy);
+    const auto borders = header_borders();
+    std::uniform_int_distribution<std::uint64_t> anywhere(0, size - 1);
+    const auto places = [&](std::uint64_t end) {
+      std::uniform_int_distribution<std::uint64_t> within(0, end - 1);
+      std::vector<std::uint64_t> chosen(most_ == 0 ? 1000 : most_ / 4);
+      std::ranges::generate(chosen, [&] { return within(random_); });
+      return chosen;
+    };
+    // Headers and notes stand before the first byte of memory.
+    const auto memory_starts = first_memory();
+    flip(table, "bit flipped in the file's head", copy, places(memory_starts));
+    flip(table, "bit flipped in the file", copy, places(size));
+    auto ends = sample(borders, most_, random_);
+    const auto random_ends = places(size);
+    ends.insert(ends.end(), random_ends.begin(), random_ends.end());
+    std::ranges::sort(ends, std::greater());
+    for (const auto end : ends) {
+      fs::resize_file(copy, end);
+      table.add("file is cut", fmt::format("at byte {}", end), look(copy, files_, {}));
+    }
+    fs::remove(copy);
+  }
+
+  void flip(Table& table, const char* kind, const std::string& copy,
+            const std::vector<std::uint64_t>& places) {
+    for (const auto place : places) {
+      const auto bit = static_cast<unsigned>(random_() % 8);
+      flip_bit(copy, place, bit);
+      table.add(kind, fmt::format("byte {} bit {}", place, bit), look(copy, files_, {}));
+      flip_bit(copy, place, bit);
+    }
+  }
+
+  static void flip_bit(const std::string& path, std::uint64_t place, unsigned bit) {
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    file.exceptions(std::ios::failbit | std::ios::badbit);
+    const auto at = static_cast<std::streamoff>(place);
+    file.seekg(at);
+    const auto byte = static_cast<unsigned>(file.get());
+    file.seekp(at);
+    file.put(static_cast<char>(byte ^ (1U << bit)));
+  }
+
+  /// The ends of the file's header, of each program header, and the starts and ends of what those
+  /// describe, with the bytes beside them.
+  [[nodiscard]] std::vector<std::uint64_t> header_borders() const {
+    const auto core = ElfFile::open(core_);
+    constexpr std::uint64_t file_header = 64, program_header = 56;
+    std::set<std::uint64_t> borders{0, 1, file_header};
+    const auto number = core.segments().size() + core.note_segments().size();
+    for (std::uint64_t i = 1; i <= number; ++i) borders.insert(file_header + i * program_header);
+    for (const auto* const segments : {&core.segments(), &core.note_segments()}) {
+      for (const auto& segment : *segments) {
+        borders.insert(segment.file_offset);
+        borders.insert(segment.file_offset + 1);
+        borders.insert(segment.file_offset + segment.file_size);
+      }
+    }
+    std::vector<std::uint64_t> inside(borders.begin(), borders.end());
+    std::erase_if(inside, [&](std::uint64_t border) { return border >= core.size(); });
+    return inside;
+  }
+
+  [[nodiscard]] std::uint64_t first_memory() const {
+    const auto core = ElfFile::open(core_);
+    auto first = core.size();
+    for (const auto& segment : core.segments()) {
+      if (segment.file_size > 0) first = std::min(first, segment.file_offset);
+    }
+    return first;
+  }
+
+  std::string core_;
+  FileLookup files_;
+  std::size_t most_;
+  Random random_;
+};
+
+int usage() {
+  fmt::print(stderr,
+             "usage: faults NAME CORE MOST SEED [DEBUG_DIRECTORY...]\n"
+             "Each kind of fault befalls MOST reads or places at most, all of them with 0.\n"
+             "Columns: NAME, kind of fault, runs, verdict the same, less certain, unknown, error\n"
+             "instead of a report, wrong. The status is 1 where any is wrong.\n");
+  return 2;
+}
+
+std::optional<std::uint64_t> number(std::string_view text) {
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc{} && end == text.data() + text.size() ? std::optional(value)
+                                                                  : std::nullopt;
+}
+
+}  // namespace
+
+int faults(const std::vector<std::string>& arguments) {
+  if (arguments.size() < 4) return usage();
+  const auto most = number(arguments[2]);
+  const auto seed = number(arguments[3]);
+  if (!most || !seed) return usage();
+  FileLookup files;
+  files.debug_directories.assign(arguments.begin() + 4, arguments.end());
+  return Faults(arguments[1], files, *most, *seed).run(arguments[0]) ? 0 : 1;
+}
+
+}  // namespace importlock
+
+int main(int argc, char** argv) {
+  try {
+    return importlock::faults({argv + 1, argv + argc});
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "faults: {}\n", error.what());
+    return 3;
+  }
+}
