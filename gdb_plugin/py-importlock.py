@@ -8,17 +8,16 @@ The language is what Python 2.7 and 3 have in common, for a gdb may embed either
 """
 
 import glob
-import json
 import os
 import re
 import signal
-import subprocess
 import sys
 import sysconfig
 
 import gdb
 
-_HERE = os.path.dirname(os.path.realpath(__file__))
+# Not __file__, which is that of an outer file where a Python script sources this one.
+_HERE = os.path.dirname(os.path.realpath(sys._getframe().f_code.co_filename))
 _MODULE = "_py_importlock"
 
 
@@ -83,6 +82,7 @@ class _Helper(object):
 
     def run(self, arguments):
         """Its exit status, and what it writes on standard output and error."""
+        import subprocess  # here, as it takes longer to import than most looks
         # gdb may need libraries that are not the helper's.
         environment = dict(os.environ)
         environment.pop("LD_LIBRARY_PATH", None)
@@ -116,6 +116,14 @@ class _HelperReport(object):
 
     def json(self):
         return self._json
+
+    def values(self):
+        import json
+        report = json.loads(self._json)
+        lock = report.get("import_lock", {})
+        return {"verdict": str(report.get("verdict", {}).get("kind", "unknown")),
+                "lock": str(lock.get("state", "unknown")), "owner": lock.get("owner") or 0,
+                "waiters": len(lock.get("waiters") or [])}
 
     def dot(self):
         return self._run("--dot")[1]
@@ -404,17 +412,13 @@ def _set_variable(name, value):
         gdb.execute("set $%s = %d" % (name, value))
 
 
-def _set_variables(status, report):
-    lock = report.get("import_lock", {})
-    owner = lock.get("owner") or 0
+def _set_variables(status, values):
     numbers = dict((thread.ptid[1] or thread.ptid[2], thread.num)
                    for thread in gdb.selected_inferior().threads())
     _set_variable("status", status)
-    _set_variable("verdict", str(report.get("verdict", {}).get("kind", "unknown")))
-    _set_variable("lock", str(lock.get("state", "unknown")))
-    _set_variable("owner", owner)
-    _set_variable("owner_thread", numbers.get(owner, 0))
-    _set_variable("waiters", len(lock.get("waiters") or []))
+    for name in ("verdict", "lock", "owner", "waiters"):
+        _set_variable(name, values[name])
+    _set_variable("owner_thread", numbers.get(values["owner"], 0))
 
 
 class PyImportlock(gdb.Command):
@@ -519,24 +523,30 @@ def _look(locals_too):
     return _HelperReport(helper, arguments)
 
 
+def _escaped(text):
+    """A message, which may quote the target, as one line that a terminal shows as it is."""
+    return re.sub(u"[\x00-\x1f\x7f-\x9f\u2028\u202a-\u202e\u2066-\u2069]",
+                  lambda match: "\\u%04x" % ord(match.group()), text)
+
+
 def _run(parse, written):
     """Looks with the options that parse() gives; returns written(report, options) or fails with one
     line of why there is no report, and sets the convenience variables that go with it."""
-    _set_variables(2, {})
+    _set_variables(2, {"verdict": "unknown", "lock": "unknown", "owner": 0, "waiters": 0})
     try:
         options = parse()
         report = _look(options["locals"])
-        _set_variables(report.status, json.loads(report.json()))
+        _set_variables(report.status, report.values())
         return written(report, options)
-    except gdb.GdbError:
-        raise
+    except gdb.GdbError as error:
+        raise gdb.GdbError(_escaped(str(error)))
     except KeyboardInterrupt:
         raise gdb.GdbError("py-importlock: interrupted")
     except Exception as error:  # the last line of defence against a traceback
         expected = isinstance(error, gdb.error) or (
             _native is not None and isinstance(error, _native.Error))
-        raise gdb.GdbError("py-importlock: %s%s" % (
-            "" if expected else "a fault of its own, please report it: ", error))
+        raise gdb.GdbError(_escaped("py-importlock: %s%s" % (
+            "" if expected else "a fault of its own, please report it: ", error)))
 
 
 def _for_mi(value):
@@ -557,6 +567,7 @@ if hasattr(gdb, "MICommand"):  # since gdb 12, of which the Python is a 3
             super(_MiCommand, self).__init__("-py-importlock")
 
         def _result(self, report, options):
+            import json
             result = json.loads(report.json())
             for thread in result["threads"]:
                 thread["frames"] = thread["frames"][:options["frames"] or None]

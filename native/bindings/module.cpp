@@ -11,6 +11,7 @@
 #include "diagnosis/diagnose.hpp"
 #include "render/dot.hpp"
 #include "render/json.hpp"
+#include "render/names.hpp"
 #include "render/text.hpp"
 #include "target/core_target.hpp"
 #include "target/layered_memory.hpp"
@@ -132,6 +133,15 @@ PYBIND11_MODULE(_py_importlock, module) {
       .def_readwrite("debug_files", &FileLookup::debug_files);
   py::class_<Report>(module, "Report")
       .def_property_readonly("status", &Report::status)
+      .def("values",
+           [](const Report& self) {
+             py::dict values;
+             values["verdict"] = std::string(name_of(self.verdict.kind));
+             values["lock"] = std::string(name_of(self.import_lock_state));
+             values["owner"] = self.import_lock_owner.value_or(0);
+             values["waiters"] = self.import_lock_waiters.size();
+             return values;
+           })
       .def("json", [](const Report& self) { return render_json(self); })
       .def("dot", &render_dot)
       .def("text", [](const Report& self, std::size_t width, bool color, std::size_t frames) {
