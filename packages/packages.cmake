@@ -38,6 +38,10 @@ set(CPACK_RPM_PACKAGE_LICENSE MIT)
 # otherwise.
 set(CPACK_RPM_PACKAGE_AUTOREQ OFF)
 set(CPACK_RPM_EXCLUDE_FROM_AUTO_FILELIST_ADDITION
-  /usr/share/man /usr/share/man/man1 /usr/share/doc)
+  /usr/share/man /usr/share/man/man1 /usr/share/doc /usr/share/gdb)
+foreach(folder "" /usr /usr/bin /usr/lib /usr/lib64 /usr/lib/x86_64-linux-gnu
+    /usr/local /usr/local/bin /usr/local/lib)
+  list(APPEND CPACK_RPM_EXCLUDE_FROM_AUTO_FILELIST_ADDITION /usr/share/gdb/auto-load${folder})
+endforeach()
 set(CPACK_RPM_SPEC_MORE_DEFINE "%define _build_id_links none")
 include(CPack)
