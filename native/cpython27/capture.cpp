@@ -325,30 +325,6 @@ Snapshot look(const Target& target, const CaptureOptions& options, Interpreter& 
   return snapshot;
 }
 
-/// What a reader must know where a process never kept still. What rests on a thread that moved is
-/// not to be believed.
-void tell_of(const Movement& moved, Snapshot& snapshot) {
-  std::string what;
-  const auto add = [&](const std::string& part) { what += (what.empty() ? "" : ", ") + part; };
-  if (moved.lock) add("the import lock changed");
-  if (moved.thread_states) add("threads came or went");
-  std::size_t number = 0;
-  std::string some;
-  constexpr std::size_t most_named = 5;
-  for (auto& thread : snapshot.threads) {
-    if (!thread.lwp || !moved.threads.contains(*thread.lwp)) continue;
-    thread.whole = false;
-    if (++number <= most_named) some += fmt::format("{}{}", number == 1 ? "" : ", ", *thread.lwp);
-  }
-  if (number > 0) {
-    add(fmt::format("LWP {}{} moved", some, number > most_named ? " and others" : ""));
-  }
-  snapshot.problems.push_back(fmt::format(
-      "the process ran on while it was read ({}): what is shown may be of different moments; look "
-      "again, or look with gdb, which stops it",
-      what));
-}
-
 }  // namespace
 
 Snapshot capture(Target& target, const CaptureOptions& options) {
@@ -367,7 +343,7 @@ Snapshot capture(Target& target, const CaptureOptions& options) {
     const bool torn = runs && !snapshot.problems.empty();
     if (moved.none() && !torn) return snapshot;
     if (number < most_looks) continue;
-    if (!moved.none()) tell_of(moved, snapshot);
+    if (!moved.none()) mistrust(moved, snapshot);
     return snapshot;
   }
 }

@@ -38,4 +38,8 @@ struct Movement {
 /// `facts` says which thread has which ident.
 Movement movement(const Moment& before, const Moment& after, const std::vector<ThreadFacts>& facts);
 
+/// For a process that never kept still: a thread that moved runs, and so does one whose import lock
+/// changed hands, so that no conclusion rests on their waits. `problems` say what moved.
+void mistrust(const Movement& moved, Snapshot& snapshot);
+
 }  // namespace importlock
