@@ -341,9 +341,16 @@ Snapshot capture(Target& target, const CaptureOptions& options) {
     const bool runs =
         std::ranges::any_of(before.threads, [](const auto& thread) { return !thread.second; });
     const bool torn = runs && !snapshot.problems.empty();
-    if (moved.none() && !torn) return snapshot;
+    const auto owner = owner_on_its_way(before, snapshot);
+    if (moved.none() && !torn && !owner) return snapshot;
     if (number < most_looks) continue;
     if (!moved.none()) mistrust(moved, snapshot);
+    if (owner) {
+      snapshot.threads[*owner].whole = false;
+      snapshot.problems.emplace_back(
+          "the thread with the id of the import lock's owner runs, so that its frames may be of "
+          "another moment than the lock; look again, or look with gdb, which stops it");
+    }
     return snapshot;
   }
 }

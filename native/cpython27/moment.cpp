@@ -100,6 +100,18 @@ Movement movement(const Moment& before, const Moment& after,
   return moved;
 }
 
+std::optional<std::size_t> owner_on_its_way(const Moment& moment, const Snapshot& snapshot) {
+  const auto& owner = snapshot.import_lock.owner;
+  if (!owner || !*owner) return std::nullopt;
+  for (std::size_t i = 0; i < snapshot.threads.size(); ++i) {
+    const auto& thread = snapshot.threads[i];
+    if (!thread.lwp || thread.ident != **owner || !thread.import_lock_evidence.empty()) continue;
+    const auto found = moment.threads.find(*thread.lwp);
+    if (found != moment.threads.end() && !found->second) return i;
+  }
+  return std::nullopt;
+}
+
 void mistrust(const Movement& moved, Snapshot& snapshot) {
   std::string what;
   const auto add = [&](const std::string& part) { what += (what.empty() ? "" : ", ") + part; };

@@ -19,7 +19,10 @@ def module(name, *lines):
 def again(name):
     """Imports as if for the first time; another thread may do the same."""
     sys.modules.pop(name, None)
-    __import__(name)
+    try:
+        __import__(name)
+    except (AttributeError, ImportError, KeyError, TypeError):
+        pass  # another thread took it out of sys.modules, so its names went while it ran
 
 
 def for_ever(work, threads):

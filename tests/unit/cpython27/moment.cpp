@@ -75,6 +75,18 @@ BOOST_AUTO_TEST_CASE(threads_that_came_or_went_are_not_all_known) {
   BOOST_TEST(!snapshot.all_thread_states);
 }
 
+BOOST_AUTO_TEST_CASE(an_owner_that_runs_and_shows_no_import_is_on_its_way) {
+  auto snapshot = two_blocked();
+  Moment moment;
+  moment.threads[1] = std::nullopt;
+  BOOST_TEST((owner_on_its_way(moment, snapshot) == std::optional<std::size_t>(0)));
+  snapshot.threads[0].import_lock_evidence = "import leaf";
+  BOOST_TEST(!owner_on_its_way(moment, snapshot).has_value());
+  snapshot.threads[0].import_lock_evidence.clear();
+  moment.threads[1] = *snapshot.threads[0].system_call;
+  BOOST_TEST(!owner_on_its_way(moment, snapshot).has_value());
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace importlock
