@@ -340,7 +340,9 @@ Snapshot capture(Target& target, const CaptureOptions& options) {
     // What a running thread frees while its frames are read shows as a problem.
     const bool runs =
         std::ranges::any_of(before.threads, [](const auto& thread) { return !thread.second; });
-    const bool torn = runs && !snapshot.problems.empty();
+    // So does what a thread freed between two calls that are alike; what is damaged stays so.
+    constexpr int looks_at_damage = 3;
+    const bool torn = !snapshot.problems.empty() && (runs || number < looks_at_damage);
     const auto owner = owner_on_its_way(before, snapshot);
     if (moved.none() && !torn && !owner) return snapshot;
     if (number < most_looks) continue;
