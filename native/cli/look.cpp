@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include "base/error.hpp"
 #include "cpython27/capture.hpp"
 #include "diagnosis/diagnose.hpp"
+#include "diagnosis/lasting.hpp"
 #include "target/core_target.hpp"
 #include "target/process_target.hpp"
 
@@ -31,6 +34,25 @@ FileLookup files_of(const Options& options) {
   return files;
 }
 
+Report report_of_process(int pid, const Options& options) {
+  constexpr int most_looks = 5;
+  // Longer than a thread that runs is kept off its CPU, as a rule.
+  constexpr std::chrono::milliseconds pause{30};
+  const auto look = [&] {
+    auto opened = process_target(pid, files_of(options));
+    return diagnose(capture(opened, {options.locals}));
+  };
+  auto report = look();
+  for (int number = 1; report.status() == 1 && number < most_looks; ++number) {
+    std::this_thread::sleep_for(pause);
+    auto next = look();
+    if (same_hang(report, next)) return next;
+    report = std::move(next);
+  }
+  doubt_hang(report);
+  return report;
+}
+
 }  // namespace
 
 TargetInfo Outcome::named() const {
@@ -50,9 +72,12 @@ Outcome look_at(const std::string& target, const Options& options) {
   outcome.target = target;
   outcome.pid = pid_of(target);
   try {
-    auto opened = outcome.pid ? process_target(*outcome.pid, files_of(options))
-                              : core_target(target, files_of(options));
-    outcome.report = diagnose(capture(opened, {options.locals}));
+    if (outcome.pid) {
+      outcome.report = report_of_process(*outcome.pid, options);
+    } else {
+      auto opened = core_target(target, files_of(options));
+      outcome.report = diagnose(capture(opened, {options.locals}));
+    }
   } catch (const Error& error) {
     outcome.error = error.what();
   }

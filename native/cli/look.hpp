@@ -23,7 +23,8 @@ struct Outcome {
 /// The pid that `target` is; nothing where it is a path. A file whose name is a number is ./NUMBER.
 std::optional<int> pid_of(const std::string& target);
 
-/// Looks at one target, a pid or the path of a core, and concludes. Never throws an Error.
+/// Looks at one target, a pid or the path of a core, and concludes. A process that runs on is said
+/// to hang where two looks, a moment apart, found the same. Never throws an Error.
 Outcome look_at(const std::string& target, const Options& options);
 
 }  // namespace importlock::cli

@@ -325,30 +325,6 @@ Snapshot look(const Target& target, const CaptureOptions& options, Interpreter& 
   return snapshot;
 }
 
-/// What a reader must know where a process never kept still. What rests on a thread that moved is
-/// not to be believed.
-void tell_of(const Movement& moved, Snapshot& snapshot) {
-  std::string what;
-  const auto add = [&](const std::string& part) { what += (what.empty() ? "" : ", ") + part; };
-  if (moved.lock) add("the import lock changed");
-  if (moved.thread_states) add("threads came or went");
-  std::size_t number = 0;
-  std::string some;
-  constexpr std::size_t most_named = 5;
-  for (auto& thread : snapshot.threads) {
-    if (!thread.lwp || !moved.threads.contains(*thread.lwp)) continue;
-    thread.whole = false;
-    if (++number <= most_named) some += fmt::format("{}{}", number == 1 ? "" : ", ", *thread.lwp);
-  }
-  if (number > 0) {
-    add(fmt::format("LWP {}{} moved", some, number > most_named ? " and others" : ""));
-  }
-  snapshot.problems.push_back(fmt::format(
-      "the process ran on while it was read ({}): what is shown may be of different moments; look "
-      "again, or look with gdb, which stops it",
-      what));
-}
-
 }  // namespace
 
 Snapshot capture(Target& target, const CaptureOptions& options) {
@@ -364,10 +340,19 @@ Snapshot capture(Target& target, const CaptureOptions& options) {
     // What a running thread frees while its frames are read shows as a problem.
     const bool runs =
         std::ranges::any_of(before.threads, [](const auto& thread) { return !thread.second; });
-    const bool torn = runs && !snapshot.problems.empty();
-    if (moved.none() && !torn) return snapshot;
+    // So does what a thread freed between two calls that are alike; what is damaged stays so.
+    constexpr int looks_at_damage = 3;
+    const bool torn = !snapshot.problems.empty() && (runs || number < looks_at_damage);
+    const auto owner = owner_on_its_way(before, snapshot);
+    if (moved.none() && !torn && !owner) return snapshot;
     if (number < most_looks) continue;
-    if (!moved.none()) tell_of(moved, snapshot);
+    if (!moved.none()) mistrust(moved, snapshot);
+    if (owner) {
+      snapshot.threads[*owner].whole = false;
+      snapshot.problems.emplace_back(
+          "the thread with the id of the import lock's owner runs, so that its frames may be of "
+          "another moment than the lock; look again, or look with gdb, which stops it");
+    }
     return snapshot;
   }
 }

@@ -1,5 +1,7 @@
 #include "cpython27/moment.hpp"
 
+#include <fmt/format.h>
+
 #include "base/error.hpp"
 #include "cpython27/objects.hpp"
 
@@ -96,6 +98,51 @@ Movement movement(const Moment& before, const Moment& after,
     if (!same && (was || is)) moved.threads.insert(lwp);
   }
   return moved;
+}
+
+std::optional<std::size_t> owner_on_its_way(const Moment& moment, const Snapshot& snapshot) {
+  const auto& owner = snapshot.import_lock.owner;
+  if (!owner || !*owner) return std::nullopt;
+  for (std::size_t i = 0; i < snapshot.threads.size(); ++i) {
+    const auto& thread = snapshot.threads[i];
+    if (!thread.lwp || thread.ident != **owner || !thread.import_lock_evidence.empty()) continue;
+    const auto found = moment.threads.find(*thread.lwp);
+    if (found != moment.threads.end() && !found->second) return i;
+  }
+  return std::nullopt;
+}
+
+void mistrust(const Movement& moved, Snapshot& snapshot) {
+  std::string what;
+  const auto add = [&](const std::string& part) { what += (what.empty() ? "" : ", ") + part; };
+  if (moved.lock) add("the import lock changed");
+  if (moved.thread_states) add("threads came or went");
+  // A lock that changes hands is not held for ever.
+  const auto& holder = snapshot.import_lock.owner;
+  const auto had_lock = [&](const ThreadFacts& thread) {
+    return moved.lock && holder && *holder && thread.ident == **holder;
+  };
+  if (moved.thread_states) snapshot.all_thread_states = false;
+  std::size_t number = 0;
+  std::string some;
+  constexpr std::size_t most_named = 5;
+  for (auto& thread : snapshot.threads) {
+    if (had_lock(thread)) {
+      thread.system_call = std::optional<SystemCall>();
+      thread.wait.reset();
+    }
+    if (!thread.lwp || !moved.threads.contains(*thread.lwp)) continue;
+    thread.whole = false;
+    thread.system_call = std::optional<SystemCall>();
+    if (++number <= most_named) some += fmt::format("{}{}", number == 1 ? "" : ", ", *thread.lwp);
+  }
+  if (number > 0) {
+    add(fmt::format("LWP {}{} moved", some, number > most_named ? " and others" : ""));
+  }
+  snapshot.problems.push_back(fmt::format(
+      "the process ran on while it was read ({}): what is shown may be of different moments; look "
+      "again, or look with gdb, which stops it",
+      what));
 }
 
 }  // namespace importlock

@@ -38,4 +38,12 @@ struct Movement {
 /// `facts` says which thread has which ident.
 Movement movement(const Moment& before, const Moment& after, const std::vector<ThreadFacts>& facts);
 
+/// The index of the thread that has the id of the import lock's owner, where its frames do not show
+/// that it took the lock and it was free to move, so that they may be older or younger.
+std::optional<std::size_t> owner_on_its_way(const Moment& moment, const Snapshot& snapshot);
+
+/// For a process that never kept still: a thread that moved runs, and so does one whose import lock
+/// changed hands, so that no conclusion rests on their waits. `problems` say what moved.
+void mistrust(const Movement& moved, Snapshot& snapshot);
+
 }  // namespace importlock

@@ -269,6 +269,17 @@ WaitGraph Findings::graph() const {
   return {std::move(nodes), gil_holder};
 }
 
+bool Findings::a_thread_begins() const {
+  return std::ranges::any_of(report.threads, [&](const ThreadReport& thread) {
+    const auto& facts = thread.facts;
+    if (facts.python || !facts.lwp || !facts.system_call) return false;
+    const auto& call = *facts.system_call;
+    if (!call) return true;
+    return call->futex ? lies_in(call->futex, report.gil.lock)
+                       : kind_of(call->name) == WaitKind::unknown;
+  });
+}
+
 void Findings::fill(WaitGraph::Node& node, const ThreadReport& thread) const {
   const auto& wait = *thread.waits_for;
   node.blocked = true;
@@ -293,6 +304,11 @@ void Findings::fill(WaitGraph::Node& node, const ThreadReport& thread) const {
     case WaitKind::unknown: node.external = true; break;
   }
   if (thread.facts.wait && thread.facts.wait->other_processes && !node.by) node.external = true;
+  // Thread.start waits for the new thread to say that it runs (Lib/threading.py), which it does
+  // after it has got its thread state (Modules/threadmodule.c, t_bootstrap).
+  if (wait.kind == WaitKind::event && wait.because == "Thread.start" && a_thread_begins()) {
+    node.external = true;
+  }
   if (node.external) node.by.reset();
 }
 

@@ -52,6 +52,9 @@ class Findings {
   [[nodiscard]] std::optional<Index> holder_of(Address lock, Index waiter) const;
   void list_holds();
   void find_stuck_gil();
+  /// Whether a thread may be about to enter Python for the first time: it has no thread state yet,
+  /// and runs, or waits for the GIL.
+  [[nodiscard]] bool a_thread_begins() const;
   void fill(WaitGraph::Node& node, const ThreadReport& thread) const;
   ThreadReport& thread(Index i) { return report.threads[i]; }
 

@@ -53,6 +53,12 @@ def fault_table(request: pytest.FixtureRequest) -> list[dict[str, str]]:
     return _table(request.config, "faults, and the verdicts that they changed")
 
 
+@pytest.fixture(scope="session")
+def soak_table(request: pytest.FixtureRequest) -> list[dict[str, str]]:
+    """The same of the soak test."""
+    return _table(request.config, "looks at programs that are not hung, and the verdicts")
+
+
 def _table(config: pytest.Config, title: str) -> list[dict[str, str]]:
     return config.stash.setdefault(_TABLES, {}).setdefault(title, [])
 

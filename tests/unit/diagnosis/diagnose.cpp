@@ -59,6 +59,24 @@ BOOST_AUTO_TEST_CASE(join_of_a_thread_in_fork_is_a_deadlock) {
   BOOST_TEST(report.status() == 1);
 }
 
+BOOST_AUTO_TEST_CASE(a_thread_that_begins_ends_the_start_of_a_thread) {
+  auto snapshot = fork_hang();
+  auto& wait = *snapshot.threads[0].wait;
+  wait.kind = PythonWait::Kind::event;
+  wait.call = "Thread.start";
+  wait.thread.reset();
+  BOOST_TEST((diagnose(snapshot).verdict.kind == VerdictKind::deadlock));
+  auto newborn = python_thread(3, 0xc);
+  newborn.python = false;
+  snapshot.threads.push_back(newborn);
+  BOOST_TEST((diagnose(snapshot).verdict.kind == VerdictKind::stalled));
+  // One of the host's own, which sits in a call, is no new thread.
+  SystemCall call;
+  call.name = "epoll_wait";
+  snapshot.threads[2].system_call = std::optional(call);
+  BOOST_TEST((diagnose(snapshot).verdict.kind == VerdictKind::deadlock));
+}
+
 BOOST_AUTO_TEST_CASE(a_free_lock_is_free) {
   auto snapshot = fork_hang();
   snapshot.import_lock.owner = std::optional<PthreadId>();

@@ -1,0 +1,22 @@
+#include "diagnosis/lasting.hpp"
+
+namespace importlock {
+
+bool same_hang(const Report& first, const Report& second) {
+  return first.verdict.kind == second.verdict.kind && first.verdict.cycle == second.verdict.cycle &&
+         first.status() == second.status() && first.import_lock_owner == second.import_lock_owner &&
+         first.import_lock.owner.has_value() == second.import_lock.owner.has_value() &&
+         (!first.import_lock.owner || *first.import_lock.owner == *second.import_lock.owner) &&
+         first.gil_holder == second.gil_holder;
+}
+
+void doubt_hang(Report& report) {
+  // What stalls may well change from look to look, and does not claim to last.
+  if (report.status() != 1 || report.verdict.kind == VerdictKind::stalled) return;
+  report.verdict = Verdict{};
+  report.verdict.summary = "The process runs on, and no two looks at it found the same hang.";
+  report.verdict.advice = "Look again, or look with gdb, which stops it.";
+  report.problems.emplace_back("each look at the running process found it in another state");
+}
+
+}  // namespace importlock
