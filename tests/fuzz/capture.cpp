@@ -70,8 +70,9 @@ class MadeMemory : public Memory {
              std::uint64_t interp_head)
       : input_(input), types_(types) {
     for (std::size_t i = 0; i < known_texts.size(); ++i) add_text(i);
-    for (std::uint64_t i = 0; i < interpreter_slot; ++i)
+    for (std::uint64_t i = 0; i < interpreter_slot; ++i) {
       put(slot(i) + at_.object.ob_type, types_[i % types_.size()]);
+    }
     for (const auto type : types_) put(type + at_.object.ob_type, types_[0]);
     put(interp_head, slot(interpreter_slot));
     put(slot(interpreter_slot) + at_.interpreter_state.tstate_head, slot(interpreter_slot + 1));
