@@ -68,7 +68,7 @@ class MadeMemory : public Memory {
  public:
   MadeMemory(FuzzedDataProvider& input, const std::vector<std::uint64_t>& types,
              std::uint64_t interp_head)
-      : input_(input), types_(types) {
+      : endless_(input.ConsumeBool()), input_(input), types_(types) {
     for (std::size_t i = 0; i < known_texts.size(); ++i) add_text(i);
     for (std::uint64_t i = 0; i < interpreter_slot; ++i) {
       put(slot(i) + at_.object.ob_type, types_[i % types_.size()]);
@@ -183,19 +183,32 @@ class MadeMemory : public Memory {
     for (std::size_t i = 0; i < object.size(); ++i) words_.emplace(at + i, object[i]);
   }
 
-  /// Nothing where it cannot be read, as all that comes after the end of the input.
+  /// Nothing where it cannot be read, as what comes after the end of the input; an endless memory
+  /// goes on with what it had before.
   std::optional<std::uint64_t> make_word() {
-    if (input_.remaining_bytes() == 0) return std::nullopt;
-    const std::uint64_t code = input_.ConsumeIntegral<std::uint8_t>();
+    if (input_.remaining_bytes() == 0 &&
+        (!endless_ || codes_.empty() || words_.size() > most_words)) {
+      return std::nullopt;
+    }
+    const auto again = codes_.empty() ? std::uint8_t{0} : codes_[words_.size() * 7 % codes_.size()];
+    const std::uint64_t code =
+        input_.remaining_bytes() > 0 ? input_.ConsumeIntegral<std::uint8_t>() : again;
+    if (input_.remaining_bytes() > 0) codes_.push_back(static_cast<std::uint8_t>(code));
     if (code < 32) return code;
     if (code < 96) return first_slot + (code - 32) * slot_size;
     if (code < 128) return types_[(code - 96) % types_.size()];
     if (code < 160) return first_text + (code - 128) % known_texts.size() * text_size;
     if (code < 168) return UINT64_MAX - (code - 160);
     if (code < 176) return std::nullopt;
+    // As far as it goes, a place of its own.
+    if (input_.remaining_bytes() == 0) return fresh_place_ += slot_size;
     return input_.ConsumeIntegral<std::uint64_t>();
   }
 
+  static constexpr std::size_t most_words = 100'000;
+  const bool endless_;
+  std::vector<std::uint8_t> codes_;
+  std::uint64_t fresh_place_ = 0x1000000;
   const Layout at_ = layout_for(word_size, false, 4);
   FuzzedDataProvider& input_;
   const std::vector<std::uint64_t>& types_;
@@ -222,6 +235,7 @@ Target target_of(FuzzedDataProvider& input) {
     thread.system_call = std::optional(call);
     target.threads.push_back(thread);
   }
+  if (input.ConsumeBool()) target.look_again = [](Target&) {};
   target.memory = std::make_unique<MadeMemory>(input, types, interp_head);
   return target;
 }
