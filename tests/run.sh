@@ -14,11 +14,11 @@ fixtures/build_python27.sh --static > /dev/null
 fixtures/build_python27.sh --musl > /dev/null
 [ "$(id -u)" -ne 0 ] || tests/clean_root.sh
 
-for preset in static release asan; do
+for preset in static release asan fuzz; do
     echo "== $preset"
     cmake --preset "$preset" -D IMPORTLOCK_WERROR=ON
     cmake --build --preset "$preset"
 done
-for preset in release asan; do
+for preset in release asan fuzz; do
     ctest --preset "$preset" -j 2 --output-on-failure "$@"
 done

@@ -7,6 +7,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+from random import Random
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = """
@@ -80,6 +81,13 @@ def core_file():
 def report():
     yield bytes(range(256)) * 8
     yield b"\x1b[31m\xc2\x9b\xe2\x80\xae\xff" * 200
+
+
+def capture():
+    for number in range(8):
+        # Most numbers below 160: capture.cpp makes small numbers and addresses of them.
+        random = Random(number)
+        yield bytes(random.randrange(180) for _ in range(1500))
 
 
 if __name__ == "__main__":
