@@ -12,6 +12,7 @@
 #include "diagnosis/lasting.hpp"
 #include "target/core_target.hpp"
 #include "target/process_target.hpp"
+#include "target/run_times.hpp"
 
 namespace importlock::cli {
 
@@ -34,6 +35,14 @@ FileLookup files_of(const Options& options) {
   return files;
 }
 
+/// Whether every thread was in a system call, so that none was about to run.
+bool all_blocked(const Report& report) {
+  return std::ranges::all_of(report.threads, [](const ThreadReport& thread) {
+    const auto& call = thread.facts.system_call;
+    return !thread.facts.lwp || (call && *call);
+  });
+}
+
 Report report_of_process(int pid, const Options& options) {
   constexpr int most_looks = 5;
   // Longer than a thread that runs is kept off its CPU, as a rule.
@@ -42,7 +51,11 @@ Report report_of_process(int pid, const Options& options) {
     auto opened = process_target(pid, files_of(options));
     return diagnose(capture(opened, {options.locals}));
   };
+  const auto before = run_times(pid);
   auto report = look();
+  if (report.status() != 1) return report;
+  // As good as a process that stands still: nobody ran while it was looked at, nor was about to.
+  if (all_blocked(report) && !before.empty() && run_times(pid) == before) return report;
   for (int number = 1; report.status() == 1 && number < most_looks; ++number) {
     std::this_thread::sleep_for(pause);
     auto next = look();

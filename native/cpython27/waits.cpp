@@ -189,7 +189,7 @@ std::string WaitReader::expression(const RawFrame& frame, std::size_t end,
       case Opcode::load_attr: {
         const auto name = frames_.name_operand(frame, *instruction);
         if (name == method) receiver = text;
-        text = text.empty() ? text : text + "." + name;
+        if (!text.empty()) text.append(".").append(name);
         break;
       }
       default: text.clear();
