@@ -14,7 +14,6 @@ import contextlib
 import dataclasses
 import os
 import pathlib
-import platform
 import shutil
 import statistics
 import subprocess
@@ -210,7 +209,7 @@ def main() -> None:
     if options.write:
         options.write.write_text(
             "# Performance\n\nWritten by `tests/bench/bench.py --write`; all figures are of one run "
-            f"on one machine ({os.cpu_count()} cores, Linux {platform.release()}, Python 2.7.18), "
+            f"on one machine ({os.cpu_count()} cores, Python 2.7.18), "
             f"medians of up to {runs} whole processes.\n\n" + text.rstrip() + "\n")
 
 
