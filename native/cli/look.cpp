@@ -11,8 +11,8 @@
 #include "diagnosis/diagnose.hpp"
 #include "diagnosis/lasting.hpp"
 #include "target/core_target.hpp"
+#include "target/cpu_time.hpp"
 #include "target/process_target.hpp"
-#include "target/run_times.hpp"
 
 namespace importlock::cli {
 
@@ -51,11 +51,11 @@ Report report_of_process(int pid, const Options& options) {
     auto opened = process_target(pid, files_of(options));
     return diagnose(capture(opened, {options.locals}));
   };
-  const auto before = run_times(pid);
+  const auto before = cpu_time(pid);
   auto report = look();
   if (report.status() != 1) return report;
   // As good as a process that stands still: nobody ran while it was looked at, nor was about to.
-  if (all_blocked(report) && !before.empty() && run_times(pid) == before) return report;
+  if (all_blocked(report) && before && cpu_time(pid) == before) return report;
   for (int number = 1; report.status() == 1 && number < most_looks; ++number) {
     std::this_thread::sleep_for(pause);
     auto next = look();

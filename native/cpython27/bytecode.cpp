@@ -28,6 +28,28 @@ struct State {
   std::vector<Handler> handlers;
 };
 
+/// The states that were met. Nearly every offset is reached at one depth alone.
+class Seen {
+ public:
+  explicit Seen(std::size_t offsets) : depths_(offsets, none) {}
+
+  /// Whether it is new.
+  bool insert(std::size_t offset, int depth) {
+    auto& first = depths_[offset];
+    if (first == depth || (first != none && !others_.insert({offset, depth}).second)) return false;
+    if (first == none) first = depth;
+    ++size_;
+    return true;
+  }
+  [[nodiscard]] std::size_t size() const { return size_; }
+
+ private:
+  static constexpr int none = -1;
+  std::vector<int> depths_;  ///< by offset
+  std::set<std::pair<std::size_t, int>> others_;
+  std::size_t size_ = 0;
+};
+
 int argument_count(std::uint32_t argument) {
   return static_cast<int>((argument & 0xff) + 2 * ((argument >> 8) & 0xff));
 }
@@ -139,13 +161,14 @@ std::optional<int> values_above_callee(const Instruction& instruction) {
 std::vector<int> stack_depths_at(std::span<const std::byte> code, std::size_t wanted) {
   std::set<int> found;
   std::set<std::size_t> finally_starts;
-  std::set<std::pair<std::size_t, int>> seen;
-  std::vector<State> work{{0, 0, {}}};
+  Seen seen(code.size());
+  std::vector<State> work;
   const auto push = [&](std::size_t offset, int depth, std::vector<Handler> handlers) {
     if (depth < 0 || offset >= code.size() || seen.size() > most_states) return;
     if (handlers.size() > most_handlers) return;
     work.push_back({offset, depth, std::move(handlers)});
   };
+  push(0, 0, {});
   while (!work.empty()) {
     auto state = std::move(work.back());
     work.pop_back();
@@ -157,7 +180,7 @@ std::vector<int> stack_depths_at(std::span<const std::byte> code, std::size_t wa
     while (!state.handlers.empty() && state.handlers.back().base >= state.depth) {
       state.handlers.pop_back();
     }
-    if (!seen.insert({state.offset, state.depth}).second) continue;
+    if (!seen.insert(state.offset, state.depth)) continue;
     if (state.offset == wanted) found.insert(state.depth);
     const auto instruction = instruction_at(code, state.offset);
     if (!instruction) continue;

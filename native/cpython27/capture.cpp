@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <unordered_map>
 #include <unordered_set>
@@ -190,6 +191,8 @@ class Capture {
   void read_interpreter(Address interpreter, std::set<Lwp>& seen) {
     const auto& layout = interpreter_.layout;
     const auto library = library_of(interpreter);
+    WaitReader waits(objects_, frames_, library);
+    Readers readers{library, waits, ImportReader(objects_, frames_, waits, library)};
     std::unordered_set<Address> states;
     for (auto state = objects_.pointer(interpreter + layout.interpreter_state.tstate_head);
          !state.is_null(); state = objects_.pointer(state + layout.thread_state.next)) {
@@ -201,7 +204,7 @@ class Capture {
         throw FormatError(
             fmt::format("the thread state at {} belongs to no interpreter", to_hex(state)));
       }
-      read_thread(state, library, seen);
+      read_thread(state, readers, seen);
     }
   }
 
@@ -230,7 +233,28 @@ class Capture {
     if (!path.empty()) sources_.set_script_folder(objects_.text(path[0]).value_or(""));
   }
 
-  void read_thread(Address state, const Library& library, std::set<Lwp>& seen) {
+  /// Without its locals. Threads that are alike, and calls that recurse, stand at the same lines.
+  const Frame& shown(const RawFrame& frame, const Library& library) {
+    const auto [entry, fresh] = shown_.try_emplace({frame.code_address, frame.line});
+    auto& shown = entry->second;
+    if (fresh) {
+      const auto& file = frame.code->file;
+      shown = {frame.code->name,   file, frame.line, sources_.line(file, frame.line),
+               library.owns(file), {}};
+    }
+    return shown;
+  }
+
+  struct Readers {
+    const Library& library;
+    WaitReader& waits;
+    ImportReader imports;
+  };
+
+  void read_thread(Address state, Readers& readers, std::set<Lwp>& seen) {
+    const auto& library = readers.library;
+    auto& waits = readers.waits;
+    auto& imports = readers.imports;
     ThreadFacts thread;
     thread.python = true;
     thread.ident = ident_of(state);
@@ -257,13 +281,9 @@ class Capture {
     });
     thread.frames.reserve(frames.size());
     for (const auto& frame : frames) {
-      thread.frames.push_back(
-          {frame.code->name, frame.code->file, frame.line,
-           sources_.line(frame.code->file, frame.line), library.owns(frame.code->file),
-           options_.locals ? read_locals(objects_, frame) : std::vector<Variable>()});
+      thread.frames.push_back(shown(frame, library));
+      if (options_.locals) thread.frames.back().locals = read_locals(objects_, frame);
     }
-    WaitReader waits(objects_, frames_, library);
-    ImportReader imports(objects_, frames_, waits, library);
     step([&] { imports.read_modules(thread, frames); });
     step([&] {
       thread.operation = imports.operation(frames);
@@ -303,6 +323,7 @@ class Capture {
   Objects objects_;
   FrameReader frames_;
   SourceLines sources_;
+  std::map<std::pair<Address, int>, Frame> shown_;  ///< by code object and line
   const CaptureOptions& options_;
   Snapshot& snapshot_;
   std::size_t states_ = 0;
@@ -332,7 +353,7 @@ Snapshot capture(Target& target, const CaptureOptions& options) {
   for (int number = 1;; ++number) {
     Interpreter interpreter;
     auto snapshot = look(target, options, interpreter);
-    if (!target.look_again) return snapshot;
+    if (!target.look_again || target.stood_still()) return snapshot;
     const auto before = moment_of(target, *target.memory, interpreter);
     target.look_again(target);
     const auto after = moment_of(target, *target.memory, interpreter);

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <unordered_set>
 
 #include "base/bytes.hpp"
 #include "base/error.hpp"
@@ -83,11 +82,25 @@ RawFrame FrameReader::frame(Address address) {
 std::vector<RawFrame> FrameReader::chain(Address innermost, std::size_t most,
                                          std::string& problem) {
   std::vector<RawFrame> frames;
-  std::unordered_set<Address> seen;
+  // Brent's algorithm: a frame remembered for twice as many steps as the one before is met again
+  // where the chain is a loop.
+  Address remembered;
+  std::size_t next_power = 1;
   for (auto address = innermost; !address.is_null(); address = frames.back().back) {
-    if (!seen.insert(address).second) {
+    if (address == remembered) {
       problem = "its frames form a loop";
+      // Once around is enough.
+      const auto first = std::ranges::find(frames, remembered, &RawFrame::address);
+      const auto length = frames.end() - first;
+      while (frames.end() - frames.begin() > length &&
+             frames.back().address == frames.end()[-1 - length].address) {
+        frames.pop_back();
+      }
       break;
+    }
+    if (frames.size() == next_power) {
+      remembered = address;
+      next_power *= 2;
     }
     if (frames.size() == std::min(most, longest_chain)) {
       problem = "its frames do not end: the rest is not shown";
@@ -121,7 +134,7 @@ std::optional<Instruction> FrameReader::instruction(const RawFrame& frame) const
 
 std::string FrameReader::name_operand(const RawFrame& frame, const Instruction& instruction) {
   if (instruction.argument >= frame.code->names.size()) return "";
-  return objects_.text(frame.code->names[instruction.argument]).value_or("");
+  return objects_.name(frame.code->names[instruction.argument]);
 }
 
 std::optional<Callee> FrameReader::c_function(Address object) {
@@ -145,7 +158,7 @@ std::optional<Callee> FrameReader::c_function(Address object) {
 }
 
 const std::vector<int>& FrameReader::stack_depths(const RawFrame& frame) {
-  const auto [entry, fresh] = depths_.try_emplace({frame.code_address, frame.lasti});
+  const auto [entry, fresh] = depths_[frame.code_address].try_emplace(frame.lasti);
   if (fresh && frame.lasti >= 0) {
     entry->second = stack_depths_at(frame.code->bytes, static_cast<std::size_t>(frame.lasti));
   }
@@ -165,11 +178,17 @@ std::vector<Block> FrameReader::blocks(const RawFrame& frame) {
   const auto number = memory.value<std::int32_t>(frame.address + layout.frame.f_iblock);
   if (number < 0 || number > most_blocks) throw FormatError("a frame claims an absurd block stack");
   std::vector<Block> blocks;
-  for (std::uint64_t i = 0; i < static_cast<std::uint64_t>(number); ++i) {
-    const auto at = frame.address + layout.frame.f_blockstack + i * layout.try_block.size;
-    const auto type = memory.value<std::int32_t>(at + layout.try_block.b_type);
-    const auto handler = memory.value<std::int32_t>(at + layout.try_block.b_handler);
-    const auto level = memory.value<std::int32_t>(at + layout.try_block.b_level);
+  if (number == 0) return blocks;
+  const auto count = static_cast<std::uint64_t>(number);
+  const auto bytes =
+      memory.bytes(frame.address + layout.frame.f_blockstack, count * layout.try_block.size);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const auto field = [&](Layout::Offset offset) {
+      return load<std::int32_t>(bytes, i * layout.try_block.size + offset).value_or(-1);
+    };
+    const auto type = field(layout.try_block.b_type);
+    const auto handler = field(layout.try_block.b_handler);
+    const auto level = field(layout.try_block.b_level);
     if (type < 0 || type > 255 || handler < 0 || level < 0) {
       throw FormatError("a frame's block stack is damaged");
     }

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <map>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -87,9 +86,9 @@ class FrameReader {
   RawFrame frame(Address address);
 
   Objects& objects_;
-  std::map<Address, Code> codes_;
+  std::unordered_map<Address, Code> codes_;
   /// By code object and f_lasti: recursive frames and idle workers ask for the same again.
-  std::map<std::pair<Address, int>, std::vector<int>> depths_;
+  std::unordered_map<Address, std::unordered_map<int, std::vector<int>>> depths_;
 };
 
 }  // namespace importlock

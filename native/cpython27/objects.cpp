@@ -93,6 +93,16 @@ std::optional<std::string> Objects::text(Address object, std::size_t most) {
   return std::nullopt;
 }
 
+const std::optional<std::string>& Objects::known_name(Address object) {
+  // What hostile memory makes us remember is bounded.
+  if (names_.size() > most_remembered) names_.clear();
+  const auto found = names_.find(object);
+  return found != names_.end() ? found->second
+                               : names_.emplace(object, text(object, 256)).first->second;
+}
+
+std::string Objects::name(Address object) { return known_name(object).value_or(""); }
+
 std::vector<std::byte> Objects::string_bytes(Address object) {
   if (!is(object, types_.string)) throw FormatError("a str was expected in the target");
   const auto size = pointer(object + layout_.object.ob_size).value();
@@ -172,26 +182,19 @@ void Objects::for_each_item(Address dict, const std::function<bool(Address, Addr
 }
 
 Address Objects::item(Address dict, std::string_view key) {
-  // What hostile memory makes us remember is bounded.
-  if (keys_.size() > most_remembered) keys_.clear();
   if (items_.size() > most_remembered) items_.clear();
   auto& known = items_[dict];
   if (const auto found = known.find(key); found != known.end()) return found->second;
   Address result;
   bool damaged = false;
   for_each_item(dict, [&](Address candidate, Address value) {
-    if (keys_.size() > most_remembered) keys_.clear();
-    auto entry = keys_.find(candidate);
-    if (entry == keys_.end()) {
-      try {
-        entry = keys_.emplace(candidate, text(candidate, 256)).first;
-      } catch (const Error&) {
-        // A damaged key is no reason to miss the sound ones.
-        damaged = true;
-        return true;
-      }
+    try {
+      if (known_name(candidate) != key) return true;
+    } catch (const Error&) {
+      // A damaged key is no reason to miss the sound ones.
+      damaged = true;
+      return true;
     }
-    if (entry->second != key) return true;
     result = value;
     return false;
   });

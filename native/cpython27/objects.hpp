@@ -37,6 +37,8 @@ class Objects {
   bool derives_from(Address object, Address base);
   /// A str as it is, a unicode as UTF-8; cut after `most` bytes or characters.
   std::optional<std::string> text(Address object, std::size_t most = 4096);
+  /// The text of a name: interned strings recur, and are read once. Empty where it is none.
+  std::string name(Address object);
   /// The bytes of a str, such as co_code; throws FormatError where it is none or too long.
   std::vector<std::byte> string_bytes(Address object);
   /// An int, bool or long that fits.
@@ -64,10 +66,13 @@ class Objects {
   std::string c_string(Address at, std::size_t most = 256);
 
  private:
+  /// At most 256 bytes of it; nothing where it is no string.
+  const std::optional<std::string>& known_name(Address object);
+
   Memory& memory_;
   const Layout& layout_;
   const TypeObjects& types_;
-  std::unordered_map<Address, std::optional<std::string>> keys_;  ///< interned names recur
+  std::unordered_map<Address, std::optional<std::string>> names_;
   /// What item() found, by dict and key: threads that are alike look the same names up.
   std::unordered_map<Address, std::map<std::string, Address, std::less<>>> items_;
 };

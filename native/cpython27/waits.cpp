@@ -170,8 +170,16 @@ std::optional<PythonWait> WaitReader::wait(const std::vector<RawFrame>& frames) 
   return wait;
 }
 
-std::string WaitReader::expression(const RawFrame& frame, std::size_t end,
-                                   std::string_view method) {
+const std::string& WaitReader::expression(const RawFrame& frame, std::size_t end,
+                                          std::string_view method) {
+  const auto [entry, fresh] =
+      expressions_.try_emplace({frame.code_address, end, std::string(method)});
+  if (fresh) entry->second = read_expression(frame, end, method);
+  return entry->second;
+}
+
+std::string WaitReader::read_expression(const RawFrame& frame, std::size_t end,
+                                        std::string_view method) {
   std::string text;
   std::string receiver;
   const auto& code = frame.code->bytes;
@@ -183,7 +191,7 @@ std::string WaitReader::expression(const RawFrame& frame, std::size_t end,
       case Opcode::load_global: text = frames_.name_operand(frame, *instruction); break;
       case Opcode::load_fast:
         text = instruction->argument < frame.code->variables.size()
-                   ? objects_.text(frame.code->variables[instruction->argument]).value_or("")
+                   ? objects_.name(frame.code->variables[instruction->argument])
                    : "";
         break;
       case Opcode::load_attr: {

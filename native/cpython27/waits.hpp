@@ -1,6 +1,9 @@
 #pragma once
 
+#include <map>
 #include <optional>
+#include <string>
+#include <tuple>
 #include <vector>
 
 #include "cpython27/frames.hpp"
@@ -49,12 +52,15 @@ class WaitReader {
   std::string receiver(const RawFrame& frame, std::string_view method);
   /// The text of the loads before `end`, such as "self.lock"; of those before the last load of the
   /// attribute `method`, where that is not empty.
-  std::string expression(const RawFrame& frame, std::size_t end, std::string_view method);
+  const std::string& expression(const RawFrame& frame, std::size_t end, std::string_view method);
+  std::string read_expression(const RawFrame& frame, std::size_t end, std::string_view method);
   std::size_t caller(const std::vector<RawFrame>& frames, std::size_t from) const;
 
   Objects& objects_;
   FrameReader& frames_;
   const Library& library_;
+  /// By code object, `end` and `method`: threads that are alike ask for the same.
+  std::map<std::tuple<Address, std::size_t, std::string>, std::string> expressions_;
 };
 
 }  // namespace importlock

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bitset>
 #include <cerrno>
 #include <utility>
 
@@ -44,24 +45,46 @@ Elf_Scn* find_section(Elf* elf, GElf_Word type) {
   return nullptr;
 }
 
+/// Calls `visit(name, symbol)` for each whose name begins with one of `initials`: most are of no
+/// interest, and finding the end of a name is most of the work.
+template <typename Sym, typename Visit>
+void visit_symbols(const Elf_Data& data, std::string_view names, const std::bitset<256>& initials,
+                   Visit visit) {
+  const std::span table(static_cast<const std::byte*>(data.d_buf), data.d_size);
+  for (std::size_t at = 0; at + sizeof(Sym) <= table.size(); at += sizeof(Sym)) {
+    const auto symbol = *load<Sym>(table, at);
+    if (symbol.st_name >= names.size()) continue;
+    const auto name = names.substr(symbol.st_name);
+    if (!initials[static_cast<unsigned char>(name[0])]) continue;
+    const auto length = name.find('\0');
+    if (length != name.npos) visit(name.substr(0, length), symbol);
+  }
+}
+
+std::bitset<256> initials_of(std::span<const std::string_view> names) {
+  std::bitset<256> initials;
+  for (const auto name : names) {
+    if (!name.empty()) initials.set(static_cast<unsigned char>(name[0]));
+  }
+  return initials;
+}
+
 template <typename Visit>
-void for_each_symbol(Elf* elf, GElf_Word table_type, Visit visit) {
+void for_each_symbol(Elf* elf, GElf_Word table_type, std::span<const std::string_view> wanted,
+                     Visit visit) {
   Elf_Scn* section = find_section(elf, table_type);
   GElf_Shdr header;
   if (section == nullptr || gelf_getshdr(section, &header) == nullptr) return;
-  Elf_Data* data = elf_getdata(section, nullptr);
-  if (data == nullptr || header.sh_entsize == 0) return;
+  // libelf gives the symbols in this machine's byte order, and names where they are whole.
+  const Elf_Data* data = elf_getdata(section, nullptr);
+  if (data == nullptr || data->d_buf == nullptr) return;
   const Elf_Data* names = elf_getdata(elf_getscn(elf, header.sh_link), nullptr);
   if (names == nullptr || names->d_buf == nullptr) return;
   const std::string_view text(static_cast<const char*>(names->d_buf), names->d_size);
-  const auto count = data->d_size / header.sh_entsize;
-  for (std::size_t i = 0; i < count && i <= INT32_MAX; ++i) {
-    GElf_Sym symbol;
-    if (gelf_getsym(data, static_cast<int>(i), &symbol) == nullptr) return;
-    if (symbol.st_name >= text.size()) continue;
-    const auto name = text.substr(symbol.st_name);
-    const auto length = name.find('\0');
-    if (length != name.npos) visit(name.substr(0, length), symbol);
+  if (gelf_getclass(elf) == ELFCLASS64) {
+    visit_symbols<Elf64_Sym>(*data, text, initials_of(wanted), visit);
+  } else {
+    visit_symbols<Elf32_Sym>(*data, text, initials_of(wanted), visit);
   }
 }
 
@@ -236,18 +259,12 @@ std::optional<DebugLink> ElfFile::debug_link() const {
 SymbolsByName ElfFile::symbols(Table table, std::span<const std::string_view> wanted) const {
   SymbolsByName found;
   found.reserve(wanted.size());
-  std::array<bool, 256> initials{};
-  for (const auto name : wanted) {
-    found.try_emplace(name);
-    if (!name.empty()) initials[static_cast<unsigned char>(name[0])] = true;
-  }
-  for_each_symbol(elf_, table == Table::dynsym ? SHT_DYNSYM : SHT_SYMTAB,
-                  [&](std::string_view name, const GElf_Sym& symbol) {
-                    if (symbol.st_shndx == SHN_UNDEF || name.empty()) return;
-                    const auto type = GELF_ST_TYPE(symbol.st_info);
+  for (const auto name : wanted) found.try_emplace(name);
+  for_each_symbol(elf_, table == Table::dynsym ? SHT_DYNSYM : SHT_SYMTAB, wanted,
+                  [&](std::string_view name, const auto& symbol) {
+                    if (symbol.st_shndx == SHN_UNDEF) return;
+                    const auto type = symbol.st_info & 0xf;  // ELF64_ST_TYPE
                     if (type != STT_OBJECT && type != STT_FUNC && type != STT_NOTYPE) return;
-                    // Most names are none of those wanted: spare them the hash.
-                    if (!initials[static_cast<unsigned char>(name[0])]) return;
                     const auto entry = found.find(base_name(name));
                     if (entry == found.end()) return;
                     if (!names_whole_object(name)) return;
@@ -259,9 +276,8 @@ SymbolsByName ElfFile::symbols(Table table, std::span<const std::string_view> wa
 
 bool ElfFile::mentions(std::string_view name) const {
   bool found = false;
-  for_each_symbol(elf_, SHT_DYNSYM, [&](std::string_view symbol, const GElf_Sym&) {
-    found = found || symbol == name;
-  });
+  for_each_symbol(elf_, SHT_DYNSYM, std::span(&name, 1),
+                  [&](std::string_view symbol, const auto&) { found = found || symbol == name; });
   return found;
 }
 

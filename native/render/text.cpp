@@ -107,7 +107,9 @@ class TextReport {
   static std::string likeness(const ThreadReport& thread) {
     auto key = state(thread) + (thread.facts.python ? "" : "native");
     for (const auto& frame : thread.facts.frames) {
-      key += fmt::format("\n{}:{}:{}", frame.file, frame.line, frame.function);
+      // Not by fmt: there can be tens of thousands of frames.
+      key.append("\n").append(frame.file).append(":").append(std::to_string(frame.line));
+      key.append(":").append(frame.function);
       for (const auto& variable : frame.locals) key += variable.name + variable.value;
     }
     return key;

@@ -1,43 +1,52 @@
 #include "target/layered_memory.hpp"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <new>
 
 namespace importlock {
 
-const std::byte* CachedMemory::fetched(Address start, std::size_t size) {
-  if (held_ + size > most_held) forget();
-  held_ += size;
-  auto bytes = std::make_unique_for_overwrite<std::byte[]>(size);
-  if (!source_(start, {bytes.get(), size})) return nullptr;  // a part may still be readable
-  return contents_.emplace_back(std::move(bytes)).get();
+void CachedMemory::Unmap::operator()(std::byte* chunk) const { ::munmap(chunk, chunk_size); }
+
+const std::byte* CachedMemory::fetched(Address start) {
+  if (unused_.empty()) {
+    if (used_chunks_ == most_chunks) forget();
+    if (used_chunks_ == chunks_.size()) {
+      void* const chunk = ::mmap(nullptr, chunk_size, PROT_READ | PROT_WRITE,
+                                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+      if (chunk == MAP_FAILED) throw std::bad_alloc();
+      chunks_.emplace_back(static_cast<std::byte*>(chunk));
+    }
+    unused_ = {chunks_[used_chunks_++].get(), chunk_size};
+  }
+  if (!source_(start, unused_.first(page_size))) return nullptr;  // a part may still be readable
+  const auto* const bytes = unused_.data();
+  unused_ = unused_.subspan(page_size);
+  return bytes;
 }
 
 const std::byte* CachedMemory::page(Address start) {
   if (last_ != nullptr && last_start_ == start) return last_;
-  const auto skip = start.value() % block_size;
-  const Address block_start{start.value() - skip};
-  const auto* const block = kept(blocks_, block_start, block_size);
-  last_ = block != nullptr ? block + skip : kept(pages_, start, page_size);
+  const auto found = pages_.find(start);
+  if (found != pages_.end()) {
+    last_ = found->second;
+  } else {
+    if (pages_.size() >= most_pages) forget();
+    last_ = fetched(start);
+    pages_.emplace(start, last_);
+  }
   last_start_ = start;
   return last_;
 }
 
-const std::byte* CachedMemory::kept(Contents& contents, Address start, std::size_t size) {
-  const auto found = contents.find(start);
-  if (found != contents.end()) return found->second;
-  const auto* const bytes = fetched(start, size);
-  contents.emplace(start, bytes);
-  return bytes;
-}
-
 void CachedMemory::forget() {
-  blocks_.clear();
   pages_.clear();
-  contents_.clear();
+  used_chunks_ = 0;
+  unused_ = {};
   last_ = nullptr;
-  held_ = 0;
 }
 
 bool CachedMemory::try_read(Address address, std::span<std::byte> into) {

@@ -13,10 +13,10 @@
 
 namespace importlock {
 
-/// Memory whose bytes come from `source` by blocks of pages, each fetched once; where a block
-/// cannot be fetched whole, as at the edge of a mapping, by single pages. A page that cannot be
-/// fetched whole is not kept: the range asked for is then read by itself. Frames and code objects
-/// lie close together, so this turns tens of thousands of small reads into hundreds.
+/// Memory whose bytes come from `source` by pages, each fetched once while it is remembered: of the
+/// pages fetched last, some 4 MiB. A page that cannot be fetched whole is not kept: the range asked
+/// for is then read by itself. Frames and code objects lie close together, so this turns tens of
+/// thousands of small reads into hundreds.
 class CachedMemory : public Memory {
  public:
   /// As Memory::try_read; its exceptions pass through.
@@ -30,21 +30,24 @@ class CachedMemory : public Memory {
 
  private:
   static constexpr std::size_t page_size = 4096;
-  static constexpr std::size_t block_size = 4 * page_size;
-  static constexpr std::size_t most_held = std::size_t{32} << 20;
-  using Contents = std::unordered_map<Address, const std::byte*>;
-  const std::byte* page(Address start);
-  const std::byte* kept(Contents& contents, Address start, std::size_t size);
-  void forget();
+  /// Mapped with its pages in place: a page fault for each costs more than the copy into it.
+  static constexpr std::size_t chunk_size = std::size_t{128} << 10;
+  static constexpr std::size_t most_chunks = 32;
+  static constexpr std::size_t most_pages = most_chunks * chunk_size / page_size;
+  struct Unmap {
+    void operator()(std::byte* chunk) const;
+  };
   /// Null where it cannot be fetched whole.
-  const std::byte* fetched(Address start, std::size_t size);
+  const std::byte* page(Address start);
+  const std::byte* fetched(Address start);
+  void forget();
 
   Source source_;
-  Contents blocks_;       ///< null: by pages
-  Contents pages_;        ///< null: cannot be fetched
-  std::size_t held_ = 0;  ///< bytes asked for since all was forgotten
-  std::vector<std::unique_ptr<std::byte[]>> contents_;
-  Address last_start_;  ///< of the page asked for last, which is mostly the next one too
+  std::unordered_map<Address, const std::byte*> pages_;  ///< null: cannot be fetched
+  std::vector<std::unique_ptr<std::byte, Unmap>> chunks_;
+  std::size_t used_chunks_ = 0;  ///< since all was forgotten; the others wait to be used again
+  std::span<std::byte> unused_;  ///< of the last one used
+  Address last_start_;           ///< of the page asked for last, which is mostly the next one too
   const std::byte* last_ = nullptr;
 };
 

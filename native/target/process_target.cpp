@@ -15,6 +15,7 @@
 
 #include "base/bytes.hpp"
 #include "base/error.hpp"
+#include "target/cpu_time.hpp"
 #include "target/layered_memory.hpp"
 #include "target/permission.hpp"
 #include "target/pid_namespace.hpp"
@@ -200,6 +201,8 @@ Target process_target(int pid, FileLookup files) {
   const bool own_namespace =
       status_field(status, "NSpid").find_first_of(" \t") == std::string_view::npos;
   target.look_again = [pid, own_namespace](Target& self) {
+    const auto start = cpu_time(pid);
+    self.stood_still = [pid, start] { return start && cpu_time(pid) == start; };
     self.threads = read_threads(pid, self.architecture, own_namespace);
     self.memory = std::make_unique<CachedMemory>([pid](Address address, std::span<std::byte> into) {
       return read_remote(pid, address, into);

@@ -53,6 +53,9 @@ struct Target {
   /// Set for a process that runs on while it is read: reads its threads anew and forgets what
   /// memory it remembers. Empty for a target that stands still. Throws TargetError.
   std::function<void(Target&)> look_again;
+  /// Set with it: whether no thread of the process has run since its threads were read, so that all
+  /// that was read since is of one moment.
+  std::function<bool()> stood_still;
 };
 
 }  // namespace importlock

@@ -235,7 +235,10 @@ Target target_of(FuzzedDataProvider& input) {
     thread.system_call = std::optional(call);
     target.threads.push_back(thread);
   }
-  if (input.ConsumeBool()) target.look_again = [](Target&) {};
+  if (input.ConsumeBool()) {
+    target.look_again = [](Target&) {};
+    target.stood_still = [&] { return input.ConsumeBool(); };
+  }
   target.memory = std::make_unique<MadeMemory>(input, types, interp_head);
   return target;
 }

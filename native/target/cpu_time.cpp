@@ -1,0 +1,18 @@
+#include "target/cpu_time.hpp"
+
+#include <ctime>
+
+namespace importlock {
+
+std::optional<std::uint64_t> cpu_time(int pid) {
+  clockid_t clock{};
+  timespec time{};
+  if (::clock_getcpuclockid(pid, &clock) != 0 || ::clock_gettime(clock, &time) != 0) {
+    return std::nullopt;
+  }
+  constexpr std::uint64_t second = 1'000'000'000;
+  return static_cast<std::uint64_t>(time.tv_sec) * second +
+         static_cast<std::uint64_t>(time.tv_nsec);
+}
+
+}  // namespace importlock
