@@ -3,9 +3,9 @@
 
 usage: bench.py [--runs N] [--small] [--write docs/performance.md]
 
-Each figure is the median over N whole processes: wall time, CPU time, peak memory, and the time for
-which the target stood still (its threads stopped by a tracer). The ratio is to the stand-alone
-command on the same target. Nothing here passes or fails.
+Each figure is the median over whole processes: wall and CPU time over N of them, and over some more
+the peak memory and the time for which the target stood still (its threads stopped by a tracer). The
+ratio is to the stand-alone command on the same target. Nothing here passes or fails.
 """
 from __future__ import annotations
 
@@ -49,8 +49,20 @@ def is_stopped(pid: int) -> bool:
     return state in "tT"
 
 
-def run_once(command: list[str], target: int | None) -> Cost:
-    """One run; of a live target it is sampled every millisecond whether it stands still."""
+def timed(command: list[str]) -> tuple[float, float]:
+    """Wall and CPU time of one run, with nothing between it and this process."""
+    program = shutil.which(command[0])
+    silent = [(os.POSIX_SPAWN_OPEN, descriptor, os.devnull, os.O_RDWR, 0)
+              for descriptor in (0, 1, 2)]
+    start = time.perf_counter()
+    child = os.posix_spawn(program, command, os.environ, file_actions=silent)
+    _, _, usage = os.wait4(child, 0)
+    return time.perf_counter() - start, usage.ru_utime + usage.ru_stime
+
+
+def watched(command: list[str], target: int | None) -> tuple[float, float]:
+    """Peak memory of one run, and for how long it stopped a live target, looked at every
+    millisecond, which takes a CPU of its own."""
     stopped = 0.0
     done = threading.Event()
 
@@ -68,27 +80,30 @@ def run_once(command: list[str], target: int | None) -> Cost:
         sampler.start()
     with tempfile.NamedTemporaryFile("r") as peak:
         # A process begins with the peak memory of whoever started it, so a small one starts it.
-        start = time.perf_counter()
-        child = subprocess.Popen(["/usr/bin/time", "-q", "-f", "%M", "-o", peak.name, *command],
-                                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                 stderr=subprocess.DEVNULL)
-        _, _, usage = os.wait4(child.pid, 0)
-        wall = time.perf_counter() - start
-        child.returncode = 0
+        subprocess.run(["/usr/bin/time", "-q", "-f", "%M", "-o", peak.name, *command],
+                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL, check=False)
         memory = int(peak.read()) / 1024
     if sampler:
         done.set()
         sampler.join()
-    return Cost(wall, usage.ru_utime + usage.ru_stime, memory, stopped)
+    return memory, stopped
 
 
-def measure(command: list[str], target: int | None, runs: int) -> Cost:
-    costs = [run_once(command, target)]
+def measure(commands: dict[str, list[str]], target: int | None, runs: int) -> dict[str, Cost]:
+    """By turns, so that what else the machine does meets all of them alike."""
+    times = {name: [timed(command)] for name, command in commands.items()}
     # What takes minutes is measured once.
-    while len(costs) < runs and costs[0].wall < 20:
-        costs.append(run_once(command, target))
-    return Cost(*(statistics.median(getattr(cost, field.name) for cost in costs)
-                  for field in dataclasses.fields(Cost)))
+    slow = {name for name, [first] in times.items() if first[0] > 20}
+    for _ in range(runs - 1):
+        for name in commands.keys() - slow:
+            times[name].append(timed(commands[name]))
+    costs = {}
+    for name, command in commands.items():
+        watches = [watched(command, target) for _ in range(1 if name in slow else min(runs, 5))]
+        costs[name] = Cost(*(statistics.median(figures)
+                             for figures in (*zip(*times[name]), *zip(*watches))))
+    return costs
 
 
 def gdb(*arguments: str) -> list[str]:
@@ -132,8 +147,7 @@ HEADER = ("| tool | wall ms | CPU ms | peak MiB | target stopped ms | wall, time
 def table(title: str, process: harness.Process, core: pathlib.Path | None,
           runs: int) -> tuple[str, dict[str, Cost]]:
     live = core is None
-    costs = {name: measure(command, process.pid if live else None, runs)
-             for name, command in tools(process, core).items()}
+    costs = measure(tools(process, core), process.pid if live else None, runs)
     ours = costs["py-importlock"]
     text = f"## {title}\n\n" + HEADER
     for name, cost in costs.items():
@@ -155,6 +169,10 @@ def hang(name: str, folder: pathlib.Path, **environment: int):
     variables = {f"IMPORTLOCK_{key.upper()}": str(value) for key, value in environment.items()}
     with harness.started(name, "shared", folder / "run", environment=variables) as process:
         yield process
+
+
+def alone(process: harness.Process, runs: int) -> Cost:
+    return measure({"": [str(COMMAND), str(process.pid)]}, process.pid, runs)[""]
 
 
 def growth(title: str, unit: str, rows: list[tuple[str, float, Cost]]) -> str:
@@ -197,13 +215,13 @@ def main() -> None:
         rows = []
         for number in (threads // 10, threads // 2, threads):
             with hang("many_threads", folder, threads=number, depth=5) as process:
-                cost = measure([str(COMMAND), str(process.pid)], process.pid, runs)
+                cost = alone(process, runs)
                 rows.append((str(number), number, cost))
         text += growth("Growth with threads of 5 frames", "threads", rows)
         rows = []
         for calls in (depth // 5, depth, depth * 10):
             with hang("many_threads", folder, threads=threads // 10, depth=calls) as process:
-                cost = measure([str(COMMAND), str(process.pid)], process.pid, runs)
+                cost = alone(process, runs)
                 rows.append((str(calls), calls, cost))
         text += growth(f"Growth with frames, {threads // 10} threads", "frames", rows)
     if options.write:
