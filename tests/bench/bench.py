@@ -96,7 +96,7 @@ def measure(commands: dict[str, list[str]], target: int | None, runs: int) -> di
     # What takes minutes is measured once.
     slow = {name for name, [first] in times.items() if first[0] > 20}
     for _ in range(runs - 1):
-        for name in commands.keys() - slow:
+        for name in [name for name in commands if name not in slow]:
             times[name].append(timed(commands[name]))
     costs = {}
     for name, command in commands.items():
