@@ -121,7 +121,14 @@ class Capture {
       snapshot_.all_thread_states = false;
       snapshot_.problems.push_back(fmt::format("list of interpreters: {}", error.what()));
     }
+    const auto& owner = snapshot_.import_lock.owner;
+    if (snapshot_.threads.empty() && snapshot_.all_thread_states && owner && *owner) {
+      snapshot_.all_thread_states = false;
+      snapshot_.problems.emplace_back(
+          "list of interpreters: it has no thread, though the import lock is held");
+    }
     keep_one_state_each();
+    find_mismatch(seen);
     for (const auto& native : target_.threads) {
       if (seen.contains(native.lwp)) continue;
       ThreadFacts thread;
@@ -156,6 +163,23 @@ class Capture {
           "LWP {} has frames in several interpreters; those of one are shown", *thread.lwp));
     }
     snapshot_.threads = std::move(kept);
+  }
+
+  /// A thread that threading knows and that has no thread state, beside a thread state that neither
+  /// a thread has nor threading knows: they belong together, and one of the ids is damaged. Each
+  /// for itself is in order: threads of C code come and go, and a fork leaves thread states behind.
+  void find_mismatch(const std::set<Lwp>& seen) {
+    const auto native = std::ranges::find_if(target_.threads, [&](const NativeThread& thread) {
+      return !seen.contains(thread.lwp) && thread.ident && known_.contains(*thread.ident);
+    });
+    const auto state = std::ranges::find_if(snapshot_.threads, [&](const ThreadFacts& thread) {
+      return !thread.lwp && !thread.frames.empty() && !known_.contains(*thread.ident);
+    });
+    if (native == target_.threads.end() || state == snapshot_.threads.end()) return;
+    snapshot_.all_thread_states = false;
+    snapshot_.problems.push_back(
+        fmt::format("LWP {} has no thread state, and that of the id {} has no thread", native->lwp,
+                    to_hex(*state->ident)));
   }
 
   /// C code that joins a thread waits on a word inside that thread.
@@ -193,6 +217,7 @@ class Capture {
     const auto library = library_of(interpreter);
     WaitReader waits(objects_, frames_, library);
     Readers readers{library, waits, ImportReader(objects_, frames_, waits, library)};
+    for (const auto& [ident, thread] : library.active) known_.insert(ident);
     std::unordered_set<Address> states;
     for (auto state = objects_.pointer(interpreter + layout.interpreter_state.tstate_head);
          !state.is_null(); state = objects_.pointer(state + layout.thread_state.next)) {
@@ -301,7 +326,7 @@ class Capture {
     step([&] { thread.wait = waits.wait(frames); });
     thread.housekeeping = !frames.empty() && library.function(frames.front().code_address) ==
                                                  Function::pool_handle_workers;
-    thread.held = waits.held(frames, *thread.ident);
+    thread.held = waits.held(frames, *thread.ident, problem);
     if (!thread.importing.empty()) {
       step([&] { thread.starts = imports.starts(frames, thread.importing.front().frame); });
     }
@@ -326,6 +351,7 @@ class Capture {
   std::map<std::pair<Address, int>, Frame> shown_;  ///< by code object and line
   const CaptureOptions& options_;
   Snapshot& snapshot_;
+  std::unordered_set<PthreadId> known_;  // to threading
   std::size_t states_ = 0;
   std::size_t frames_left_ = most_frames;
 };
@@ -334,6 +360,7 @@ Snapshot look(const Target& target, const CaptureOptions& options, Interpreter& 
   Snapshot snapshot;
   snapshot.target = target.info;
   snapshot.problems = target.problems;
+  snapshot.all_thread_states = target.all_threads;
   interpreter = find_interpreter(target, snapshot.problems);
   snapshot.python.image = interpreter.image;
   snapshot.python.build_id = interpreter.file->build_id();

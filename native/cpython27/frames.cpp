@@ -207,7 +207,8 @@ std::optional<Callee> FrameReader::callee(const RawFrame& frame) {
   const auto instruction = this->instruction(frame);
   const auto above = instruction ? values_above_callee(*instruction) : std::nullopt;
   if (!above) return std::nullopt;
-  for (const int depth : stack_depths(frame)) {
+  const auto& depths = stack_depths(frame);
+  for (const int depth : depths) {
     const int slot = depth - *above - 1;
     if (slot < 0) continue;
     try {
@@ -218,6 +219,7 @@ std::optional<Callee> FrameReader::callee(const RawFrame& frame) {
       return callee;
     } catch (const Error&) {
       // A slot above the live depth holds garbage; the next depth may be the true one.
+      if (depths.size() == 1) throw;
     }
   }
   return std::nullopt;

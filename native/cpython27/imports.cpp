@@ -38,6 +38,14 @@ std::optional<std::string> ImportReader::imported_name(const RawFrame& frame) {
   return objects_.text(callee->first_argument).value_or("");
 }
 
+bool ImportReader::imports_under_lock(const RawFrame& frame) {
+  // Python/import.c, PyImport_ImportModuleLevel.
+  const auto instruction = frames_.instruction(frame);
+  if (instruction && instruction->opcode == Opcode::import_name) return true;
+  const auto callee = frames_.callee(frame);
+  return callee && callee->name == "__builtin__.__import__";
+}
+
 void ImportReader::read_modules(ThreadFacts& thread, const std::vector<RawFrame>& frames) {
   Address previous;
   for (std::size_t i = frames.size(); i-- > 0;) {
@@ -67,16 +75,17 @@ std::optional<Operation> ImportReader::operation(const std::vector<RawFrame>& fr
   }
   if (const auto name = imported_name(frames.front())) {
     const bool for_another = function == Function::import_module && frames.size() > 1;
-    return Operation{Kind::import, "import " + *name, for_another ? std::size_t{1} : 0};
+    return Operation{Kind::import, "import " + *name, for_another ? std::size_t{1} : 0,
+                     imports_under_lock(frames.front())};
   }
   if (auto waits = wait_for_child(frames)) return waits;
   const auto callee = frames_.callee(frames.front());
   if (!callee) return std::nullopt;
   const auto& name = callee->name;
   if (among(forks, name)) {
-    return Operation{Kind::fork, "os." + name.substr(name.find('.') + 1), 0};
+    return Operation{Kind::fork, "os." + name.substr(name.find('.') + 1), 0, true};
   }
-  if (name == "imp.acquire_lock") return Operation{Kind::acquire_import_lock, name, 0};
+  if (name == "imp.acquire_lock") return Operation{Kind::acquire_import_lock, name, 0, true};
   if (among(codec_users, name)) return Operation{Kind::codec_lookup, "codec lookup", 0};
   return Operation{Kind::call, name, 0};
 }

@@ -34,6 +34,8 @@ class ImportReader {
  private:
   /// The name that the frame is importing: by a statement or by a call.
   std::optional<std::string> imported_name(const RawFrame& frame);
+  /// Whether such an import begins with the import lock: imp.load_module and reload do not.
+  bool imports_under_lock(const RawFrame& frame);
   std::optional<Operation> wait_for_child(const std::vector<RawFrame>& frames);
   Address attribute_or_null(Address object, std::string_view name);
 

@@ -1,6 +1,8 @@
 #include "cpython27/waits.hpp"
 
 #include <algorithm>
+#include <initializer_list>
+#include <string_view>
 
 #include "base/error.hpp"
 
@@ -9,6 +11,22 @@ namespace importlock {
 namespace {
 
 using Kind = PythonWait::Kind;
+
+FormatError unknown_lock() {
+  return FormatError("the lock that it takes is not of the type that thread knows");
+}
+
+/// Whether code of that file and name is what the library is recognised by: Lib/threading.py and
+/// Lib/Queue.py.
+bool waits_by_name(const Code& code) {
+  const auto in = [&](std::string_view file) { return code.file.ends_with(file); };
+  const auto among = [&](std::initializer_list<std::string_view> names) {
+    return std::ranges::find(names, code.name) != names.end();
+  };
+  return (in("/python2.7/threading.py") &&
+          among({"wait", "join", "acquire", "_acquire_restore"})) ||
+         (in("/python2.7/Queue.py") && among({"get", "put", "join"}));
+}
 
 }  // namespace
 
@@ -35,6 +53,10 @@ WaitReader::Lock WaitReader::process_lock(Address semlock) {
   return lock;
 }
 
+bool WaitReader::is_none(Address object) {
+  return !object.is_null() && objects_.type_name(objects_.type_of(object)) == "NoneType";
+}
+
 std::optional<WaitReader::Lock> WaitReader::lock_of(Address object) {
   // A Condition of a Condition is no lock that threading makes; three steps reach any lock.
   for (int step = 0; step < 3 && !object.is_null(); ++step) {
@@ -52,8 +74,11 @@ std::optional<WaitReader::Lock> WaitReader::lock_of(Address object) {
       if (!lock) return std::nullopt;
       lock->what = "RLock";
       lock->reentrant = true;
-      if (const auto owner = objects_.integer(objects_.attribute(object, "_RLock__owner"))) {
-        lock->owner = objects_.ident(*owner);
+      const auto owner = objects_.attribute(object, "_RLock__owner");
+      if (const auto ident = objects_.integer(owner)) {
+        lock->owner = objects_.ident(*ident);
+      } else if (!is_none(owner)) {
+        throw FormatError("the owner of an RLock is neither a thread's id nor None");
       }
       return lock;
     }
@@ -73,7 +98,11 @@ std::optional<WaitReader::Lock> WaitReader::lock_being_taken(const RawFrame& fra
       if (depth < 1) continue;
       const auto exit =
           frames_.c_function(frames_.stack_slot(frame, static_cast<std::size_t>(depth) - 1));
-      if (!exit || !objects_.is(exit->self, library_.lock)) continue;
+      if (!exit) continue;
+      if (!objects_.is(exit->self, library_.lock)) {
+        if (exit->name == "thread.lock.__exit__") throw unknown_lock();
+        continue;
+      }
       call = "with";
       return lock_of(exit->self);
     }
@@ -86,7 +115,10 @@ std::optional<WaitReader::Lock> WaitReader::lock_being_taken(const RawFrame& fra
     call = "acquire";
     return process_lock(callee->self);
   }
-  if (!objects_.is(callee->self, library_.lock)) return std::nullopt;
+  if (!objects_.is(callee->self, library_.lock)) {
+    if (callee->name.starts_with("thread.lock.")) throw unknown_lock();
+    return std::nullopt;
+  }
   call = "acquire";
   return lock_of(callee->self);
 }
@@ -101,6 +133,11 @@ std::optional<PythonWait> WaitReader::wait(const std::vector<RawFrame>& frames) 
   const auto function = [&](std::size_t i) {
     return i < frames.size() ? library_.function(frames[i].code_address) : std::nullopt;
   };
+  for (std::size_t i = 0; i < std::min<std::size_t>(2, frames.size()); ++i) {
+    if (!function(i) && waits_by_name(*frames[i].code)) {
+      throw FormatError("it waits in code of the library that no module there has");
+    }
+  }
   PythonWait wait;
   const auto take = [&](const Lock& lock) {
     wait.kind = lock.reentrant ? Kind::rlock : Kind::lock;
@@ -113,7 +150,7 @@ std::optional<PythonWait> WaitReader::wait(const std::vector<RawFrame>& frames) 
   const auto innermost = function(0);
   if (innermost == Function::rlock_acquire || innermost == Function::rlock_acquire_restore) {
     const auto lock = lock_of(frames_.argument(frames[0], 0));
-    if (!lock) return std::nullopt;
+    if (!lock) throw FormatError("the RLock that it takes has no lock of the type of locks");
     take(*lock);
     wait.call = function(1) == Function::condition_wait ? "Condition.wait" : "RLock.acquire";
     wait.frame = caller(frames, 0);
@@ -133,7 +170,7 @@ std::optional<PythonWait> WaitReader::wait(const std::vector<RawFrame>& frames) 
   wait.kind = Kind::condition;
   wait.what = "Condition";
   wait.call = "Condition.wait";
-  wait.timed = !timeout.is_null() && objects_.type_name(objects_.type_of(timeout)) != "NoneType";
+  wait.timed = !timeout.is_null() && !is_none(timeout);
   const auto waits_in = [&](Kind kind, const char* what, const char* call) {
     wait.kind = kind;
     wait.what = what;
@@ -252,7 +289,13 @@ std::optional<HeldLock> WaitReader::held_by(const RawFrame& frame, const Block& 
     object = released_in(frame, block.handler, held.name);
   }
   const auto lock = lock_of(object);
-  if (!lock || lock->address.is_null() || (lock->reentrant && lock->owner != ident)) {
+  if (!lock || lock->address.is_null()) return std::nullopt;
+  if (lock->reentrant && lock->owner != ident) {
+    // Unless the block itself has let go of it, for a thread that lives.
+    const auto& known = library_.active;
+    if (with && lock->owner && known.contains(ident) && !known.contains(*lock->owner)) {
+      throw FormatError("it is in a with block of an RLock whose owner is no thread");
+    }
     return std::nullopt;
   }
   held.lock = lock->address;
@@ -283,7 +326,8 @@ std::optional<HeldLock> WaitReader::held_by(const RawFrame& frame, const Block& 
   return held;
 }
 
-std::vector<HeldLock> WaitReader::held(const std::vector<RawFrame>& frames, PthreadId ident) {
+std::vector<HeldLock> WaitReader::held(const std::vector<RawFrame>& frames, PthreadId ident,
+                                       std::string& problem) {
   std::vector<HeldLock> result;
   // Locks that a Condition.wait further in has let go of.
   std::vector<Address> let_go;
@@ -300,8 +344,9 @@ std::vector<HeldLock> WaitReader::held(const std::vector<RawFrame>& frames, Pthr
       if (library_.function(frame.code_address) == Function::condition_wait) {
         if (const auto lock = lock_of(frames_.argument(frame, 0))) let_go.push_back(lock->address);
       }
-    } catch (const Error&) {
+    } catch (const Error& error) {
       // A frame that cannot be read shows nothing; the others may.
+      if (problem.empty()) problem = error.what();
     }
   }
   return result;

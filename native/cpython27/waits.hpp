@@ -24,8 +24,9 @@ class WaitReader {
   std::optional<PythonWait> wait(const std::vector<RawFrame>& frames);
 
   /// The locks that `with` blocks and `finally` blocks in progress show the thread to hold. What
-  /// cannot be read is left out.
-  std::vector<HeldLock> held(const std::vector<RawFrame>& frames, PthreadId ident);
+  /// cannot be read is left out, and `problem`, where it is empty, says why.
+  std::vector<HeldLock> held(const std::vector<RawFrame>& frames, PthreadId ident,
+                             std::string& problem);
 
   /// The ident of a threading.Thread that runs; nothing before its start and after its end.
   std::optional<PthreadId> ident_of(Address thread);
@@ -39,6 +40,7 @@ class WaitReader {
     bool reentrant = false;
   };
   bool has_stopped(Address thread);
+  bool is_none(Address object);
   static Lock process_lock(Address semlock);
   /// The lock that an object is or wraps: a plain lock, an RLock, the lock of a Condition.
   std::optional<Lock> lock_of(Address object);

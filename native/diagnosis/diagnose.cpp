@@ -78,6 +78,21 @@ class Judgement {
 
   void conclude_free() {
     auto& verdict = report_.verdict;
+    if (report_.import_lock_state == ImportLockState::never_used) {
+      // Python/import.c, _PyImport_AcquireLock: the first import makes it.
+      const auto user = std::ranges::find_if(report_.threads, [](const ThreadReport& thread) {
+        return thread.facts.lwp && !thread.facts.importing.empty();
+      });
+      if (user != report_.threads.end()) {
+        verdict.summary = fmt::format(
+            "The import lock is said never to have been used, but {} "
+            "is importing.",
+            label(user->facts));
+        verdict.advice = "See the problems below.";
+        report_.problems.emplace_back("import_lock is null while a module is imported");
+        return;
+      }
+    }
     verdict.kind = VerdictKind::free;
     const std::string start = report_.import_lock_state == ImportLockState::free
                                   ? "The import lock is free"
@@ -160,7 +175,18 @@ class Judgement {
         })) {
       return "the system calls of some threads could not be read";
     }
-    if (found_.import_waiters.empty() || !thread_waits_inside(*found_.owner)) return "";
+    if (!thread_waits_inside(*found_.owner)) return "";
+    if (!found_.knows_gil()) return "who holds the GIL could not be read";
+    const auto any = [&](bool lwp, auto missing) {
+      return std::ranges::any_of(calls, [&](const ThreadReport& thread) {
+        return thread.facts.lwp.has_value() == lwp && missing(thread.facts);
+      });
+    };
+    if (any(true, [](const ThreadFacts& thread) { return !thread.ident; }) &&
+        any(false, [](const ThreadFacts& thread) { return thread.python; })) {
+      return "the pthread ids of some threads could not be read";
+    }
+    if (found_.import_waiters.empty()) return "";
     const bool whole =
         found_.all_thread_states && std::ranges::all_of(calls, [](const auto& thread) {
           return !thread.facts.lwp || thread.facts.whole;
@@ -322,7 +348,10 @@ class Judgement {
                                     label(found_.facts(*found_.owner)), words_.while_importing(),
                                     words_.waiters());
     }
-    if (waits) verdict.evidence.push_back(wait_sentence(report_.threads.at(*found_.owner)) + ".");
+    if (!waits) return;
+    verdict.evidence.push_back(wait_sentence(report_.threads.at(*found_.owner)) + ".");
+    // It may be for a thread of this process.
+    verdict.certain = waits->kind != WaitKind::unknown;
   }
 
   void conclude_without_owner() {
@@ -335,7 +364,14 @@ class Judgement {
       });
     };
     // A thread state of that id without a thread, beside threads without an id: they may be one.
-    const bool may_be_there = unmatched(true) && unmatched(false);
+    const bool beside = unmatched(true) && unmatched(false);
+    // So may a thread of that id without a thread state, and a thread state without a thread that
+    // shows the import.
+    const bool parted = found_.namesake && !found_.facts(*found_.namesake).python &&
+                        std::ranges::any_of(report_.threads, [](const ThreadReport& thread) {
+                          return !thread.facts.lwp && !thread.facts.import_lock_evidence.empty();
+                        });
+    const bool may_be_there = beside || parted;
     if (found_.namesake && !found_.namesake_waits_itself && !found_.facts(*found_.namesake).whole) {
       verdict.kind = VerdictKind::unknown;
       verdict.summary = fmt::format(

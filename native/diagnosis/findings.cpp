@@ -222,6 +222,11 @@ std::string Findings::contradiction() const {
   if (lock && lock->locked && !*lock->locked) {
     return "the lock itself says that it is free";
   }
+  for (Index i = 0; i < report.threads.size(); ++i) {
+    if (i == owner || !waits_before_import(i)) continue;
+    return fmt::format("LWP {} is in {} and waits for something else", *facts(i).lwp,
+                       facts(i).operation->text);
+  }
   if (owner) return "";
   // The body of a module runs in the thread that holds the lock alone (Python/import.c).
   for (const auto& thread : report.threads) {
@@ -231,6 +236,26 @@ std::string Findings::contradiction() const {
     return fmt::format("LWP {} is importing under another id than the owner's", *facts.lwp);
   }
   return "";
+}
+
+bool Findings::knows_gil() const {
+  switch (report.gil_state) {
+    case GilState::unknown: return false;
+    case GilState::not_created: return true;
+    case GilState::held: return gil_holder.has_value();
+    case GilState::free: return report.gil.holder && !*report.gil.holder;
+  }
+  return false;
+}
+
+bool Findings::waits_before_import(Index i) const {
+  const auto& thread = facts(i);
+  const auto& call = thread.system_call;
+  if (!thread.lwp || !thread.operation || !thread.operation->locks_first || !call || !*call) {
+    return false;
+  }
+  const auto& gil = report.gil.lock;
+  return gil && !lies_in((*call)->futex, gil) && !lies_in((*call)->futex, report.import_lock.lock);
 }
 
 void Findings::list_holds() {

@@ -27,6 +27,8 @@ class Findings {
   /// While the import lock is held: which facts cannot be true together, one clause, so that one of
   /// them is damaged; empty where none are at odds.
   [[nodiscard]] std::string contradiction() const;
+  /// Whether it is known who holds the GIL, or that nobody does.
+  [[nodiscard]] bool knows_gil() const;
   /// Who can end whose wait.
   [[nodiscard]] WaitGraph graph() const;
 
@@ -50,6 +52,8 @@ class Findings {
   /// The one thread whose stack shows that it holds the plain lock that `waiter` waits for. A
   /// `with` block says more than a `finally`; what speaks for several threads speaks for none.
   [[nodiscard]] std::optional<Index> holder_of(Address lock, Index waiter) const;
+  /// Whether the thread is blocked where one that has not got the import lock yet cannot be.
+  [[nodiscard]] bool waits_before_import(Index i) const;
   void list_holds();
   void find_stuck_gil();
   /// Whether a thread may be about to enter Python for the first time: it has no thread state yet,

@@ -105,17 +105,25 @@ CoreNotes read_core_notes(const ElfFile& core, Architecture architecture) {
     notes.whole = notes.whole && bytes.size() == segment.file_size;
     const std::span<const std::byte> all(bytes);
     std::uint64_t at = 0;
+    std::size_t statuses = 0, float_registers = 0;
     // The header of a note is the same in both classes; names and contents are padded to 4.
     while (const auto header = load<Elf64_Nhdr>(all, at)) {
       const auto contents_at =
           at + sizeof(Elf64_Nhdr) + ((std::uint64_t{header->n_namesz} + 3) & ~3ULL);
-      if (contents_at > all.size() || all.size() - contents_at < header->n_descsz) break;
+      if (contents_at > all.size() || all.size() - contents_at < header->n_descsz) {
+        notes.whole = false;
+        break;
+      }
       const auto contents = all.subspan(contents_at, header->n_descsz);
       if (header->n_type == NT_PRSTATUS) reader.read_status(contents, notes);
+      statuses += header->n_type == NT_PRSTATUS ? 1 : 0;
+      float_registers += header->n_type == NT_FPREGSET ? 1 : 0;
       if (header->n_type == NT_PRPSINFO) reader.read_information(contents, notes);
       if (header->n_type == NT_AUXV) reader.read_auxiliary(contents, notes);
       at = contents_at + ((std::uint64_t{header->n_descsz} + 3) & ~3ULL);
     }
+    // Linux fs/binfmt_elf.c, fill_note_info: of each thread NT_PRSTATUS comes first.
+    if (float_registers > statuses) notes.whole = false;
   }
   return notes;
 }

@@ -80,6 +80,9 @@ struct Operation {
   std::string
       text;  ///< "import decimal", "os.fork", "imp.acquire_lock", "codec lookup", "select.poll"
   std::size_t frame = 0;  ///< index in frames of the line to show for it
+  /// Takes the import lock before anything else that can block, so that a thread that does not own
+  /// that lock waits for it, or for the GIL.
+  bool locks_first = false;
 };
 
 /// A module whose body runs in this thread, which is what an import in progress looks like.

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <numeric>
 #include <utility>
 
 #include "base/error.hpp"
@@ -17,8 +19,9 @@ namespace {
 /// The segments of a core, read with pread.
 class CoreMemory : public Memory {
  public:
-  explicit CoreMemory(ElfFile core) : core_(std::move(core)), sorted_(core_.segments()) {
-    std::ranges::stable_sort(sorted_, {}, &Segment::address);
+  /// `segments` by their addresses.
+  CoreMemory(ElfFile core, std::vector<Segment> segments)
+      : core_(std::move(core)), sorted_(std::move(segments)) {
     cached_ = std::make_unique<CachedMemory>(
         [this](Address address, std::span<std::byte> into) { return read_file(address, into); });
   }
@@ -51,6 +54,51 @@ class CoreMemory : public Memory {
   std::vector<Segment> sorted_;
   std::unique_ptr<CachedMemory> cached_;
 };
+
+/// The segments of a core by their addresses, without those that begin within a page, and those
+/// that share a place in the file or in memory with another: one of the two lies somewhere else,
+/// and nothing tells which.
+std::vector<Segment> sound_segments(const ElfFile& core) {
+  auto segments = core.segments();
+  std::vector<std::size_t> order(segments.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  constexpr std::uint64_t page_size = 4096;  // the smallest there is
+  std::vector<bool> damaged;
+  for (const auto& segment : segments) {
+    damaged.push_back(static_cast<std::uint64_t>(segment.address) % page_size != 0);
+  }
+  const auto compare = [&](const auto& start, const auto& size) {
+    std::ranges::stable_sort(order, {}, [&](std::size_t i) { return start(segments[i]); });
+    std::optional<std::size_t> last;  // the one that reaches farthest
+    for (const auto i : order) {
+      if (size(segments[i]) == 0) continue;
+      const auto reaches = [&](std::size_t of) {
+        const auto end = start(segments[of]) + size(segments[of]);
+        return end < start(segments[of]) ? UINT64_MAX : end;
+      };
+      if (last && start(segments[i]) < reaches(*last)) damaged[i] = damaged[*last] = true;
+      if (!last || reaches(i) > reaches(*last)) last = i;
+    }
+  };
+  compare([](const Segment& at) { return at.file_offset; },
+          [](const Segment& at) { return at.file_size; });
+  compare([](const Segment& at) { return static_cast<std::uint64_t>(at.address); },
+          [](const Segment& at) { return at.memory_size; });
+  std::vector<Segment> sound;
+  for (const auto i : order) {
+    if (!damaged[i]) sound.push_back(segments[i]);
+  }
+  return sound;
+}
+
+/// Whether there is a thread of that id: glibc (x86_64/nptl/tls.h, tcbhead_t) and musl
+/// (pthread_impl.h) begin a thread's block with a pointer to it.
+bool points_to_itself(Memory& memory, PthreadId ident) {
+  std::uint64_t self = 0;
+  const auto into = std::as_writable_bytes(std::span(&self, 1));
+  const Address at{static_cast<std::uint64_t>(ident)};
+  return memory.try_read_alone(at, into) && self == at.value();
+}
 
 std::uint64_t size_claimed(const ElfFile& core) {
   std::uint64_t size = 0;
@@ -103,6 +151,7 @@ Target core_target(const std::string& path, FileLookup files) {
                     "not be read; mind the limit on its size (ulimit -c) and the space on the disk",
                     path, core.size(), claimed));
   }
+  target.all_threads = notes.whole;
   if (notes.threads.empty()) {
     throw TargetError(fmt::format("core {} names no thread{}", path,
                                   target.problems.empty() ? "" : ": it is cut short"));
@@ -112,11 +161,20 @@ Target core_target(const std::string& path, FileLookup files) {
   target.info = {TargetKind::core, notes.pid,
                  target.mappings.empty() ? "" : target.mappings.front().path, path};
   target.files = std::move(files);
-  target.memory = std::make_unique<CoreMemory>(std::move(core));
+  auto segments = sound_segments(core);
+  if (segments.size() < core.segments().size()) {
+    target.problems.push_back(fmt::format(
+        "core {} is damaged: {} of its segments cannot be where they say, and were left "
+        "out",
+        path, core.segments().size() - segments.size()));
+  }
+  target.memory = std::make_unique<CoreMemory>(std::move(core), std::move(segments));
   for (const auto& status : notes.threads) {
     NativeThread thread;
     thread.lwp = status.lwp;
-    thread.ident = status.ident;
+    if (status.ident && points_to_itself(*target.memory, *status.ident)) {
+      thread.ident = status.ident;
+    }
     thread.system_call =
         system_call_in_registers(*architecture, *target.memory,
                                  {status.call, status.result, status.counter, status.arguments});

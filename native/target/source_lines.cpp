@@ -17,11 +17,13 @@ constexpr std::size_t most_kept = std::size_t{16} << 20;  // of all files
 constexpr std::size_t longest_line = 1000;
 
 std::string read_regular(const std::string& path) {
-  // O_NONBLOCK: a fifo of that name must not keep us.
+  struct stat status {};
+  // To open a device can be to act on it.
+  if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return {};
+  // O_NONBLOCK: it may have become a fifo.
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (descriptor < 0) return {};
   std::string text;
-  struct stat status {};
   if (::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode) &&
       static_cast<std::uint64_t>(status.st_size) <= largest_source) {
     text.resize(static_cast<std::size_t>(status.st_size));

@@ -160,6 +160,20 @@ bool leaves(const CallRegisters& registers) {
   return !pending && !(result > 0 && result == registers.number);
 }
 
+/// Whether a call can have this result: a value of user space, an address of it, or minus one of
+/// the errors that programs see (Linux include/uapi/asm-generic/errno.h); a FUTEX_WAIT fewer
+/// (kernel/futex/waitwake.c, futex_wait).
+bool can_end(const SystemCall& call, Architecture architecture, std::int64_t result) {
+  constexpr std::array<std::int64_t, 6> of_wait{0, -EAGAIN, -ETIMEDOUT, -EFAULT, -EINVAL, -ENOSYS};
+  if (call.futex) return std::ranges::find(of_wait, result) != of_wait.end();
+  constexpr std::int64_t last_error = EHWPOISON, most_errors = 4095;
+  constexpr std::int64_t end_of_memory = std::int64_t{1} << 56;
+  if (result >= 0) return result < end_of_memory;
+  // Addresses above 2 GiB are negative there.
+  if (word_size(architecture) == 4 && result < -most_errors) return true;
+  return result >= -last_error;
+}
+
 /// What the registers of a thread of AArch64 show, whose x0 is first argument and result.
 Known<std::optional<SystemCall>> aarch64_call(Memory& memory, Address counter, SystemCall call) {
   using Result = std::optional<SystemCall>;
@@ -214,7 +228,11 @@ Known<std::optional<SystemCall>> system_call_in_registers(Architecture architect
   if (registers.number < 0) return Result();
   auto call = system_call(architecture, static_cast<long>(registers.number), registers.arguments);
   if (architecture != Architecture::aarch64) {
-    return leaves(registers) ? Result() : Result(std::move(call));
+    if (!leaves(registers)) return Result(std::move(call));
+    if (!can_end(call, architecture, *registers.result)) {
+      return Missing{"its system call has a result that none has"};
+    }
+    return Result();
   }
   return aarch64_call(memory, registers.counter, std::move(call));
 }

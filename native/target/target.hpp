@@ -48,6 +48,7 @@ struct Target {
   std::unique_ptr<Memory> memory;
   std::vector<Mapping> mappings;
   std::vector<NativeThread> threads;
+  bool all_threads = true;  ///< false where some may be missing from `threads`
   FileLookup files;
   std::vector<std::string> problems;  ///< what it lacks, one clause each
   /// Set for a process that runs on while it is read: reads its threads anew and forgets what

@@ -36,14 +36,15 @@ using Random = std::mt19937_64;
 /// The fault that a run brings about.
 enum class Damage { none, fail, shorten, flip };
 
-/// A memory of which one read, or all of one page, goes wrong.
+/// A memory of which one read, all of one page, or one bit goes wrong.
 class DamagedMemory : public Memory {
  public:
   struct Fault {
     Damage damage = Damage::none;
     std::size_t number = 0;       ///< of the read that it befalls, from 0 on
     std::optional<Address> page;  ///< or the page, whenever it is read
-    std::uint64_t seed = 0;       ///< of the bits that change
+    Address byte;                 ///< or, of a flip, the byte, whenever it is read
+    unsigned bit = 0;
   };
   DamagedMemory(std::unique_ptr<Memory> sound, Fault fault)
       : sound_(std::move(sound)), fault_(fault) {}
@@ -51,6 +52,7 @@ class DamagedMemory : public Memory {
   bool try_read(Address address, std::span<std::byte> into) override {
     const auto number = reads_++;
     pages_.insert(page_of(address));
+    ranges_.push_back({address, into.size()});
     if (!befalls(number, address, into.size())) return sound_->try_read(address, into);
     switch (fault_.damage) {
       case Damage::none: break;
@@ -61,18 +63,18 @@ class DamagedMemory : public Memory {
         return false;
       case Damage::flip: {
         if (!sound_->try_read(address, into)) return false;
-        if (into.empty()) return true;
-        Random random(fault_.seed);
-        auto& byte = into[random() % into.size()];
-        byte ^= std::byte{1} << (random() % 8);
+        into[fault_.byte - address] ^= std::byte{1} << fault_.bit;
         return true;
       }
     }
     return sound_->try_read(address, into);
   }
 
-  [[nodiscard]] std::size_t reads() const { return reads_; }
   [[nodiscard]] const std::set<Address>& pages() const { return pages_; }
+  /// Place and size of each read.
+  [[nodiscard]] const std::vector<std::pair<Address, std::size_t>>& ranges() const {
+    return ranges_;
+  }
 
  private:
   static constexpr std::uint64_t page_size = 4096;
@@ -80,6 +82,9 @@ class DamagedMemory : public Memory {
     return Address{address.value() / page_size * page_size};
   }
   [[nodiscard]] bool befalls(std::size_t number, Address address, std::size_t size) const {
+    if (fault_.damage == Damage::flip) {
+      return fault_.byte >= address && fault_.byte < address + size;
+    }
     if (!fault_.page) return number == fault_.number;
     return address < *fault_.page + page_size && *fault_.page < address + size;
   }
@@ -88,13 +93,14 @@ class DamagedMemory : public Memory {
   Fault fault_;
   std::size_t reads_ = 0;
   std::set<Address> pages_;
+  std::vector<std::pair<Address, std::size_t>> ranges_;
 };
 
 /// What came of a run: a report, or the line of an Error.
 struct Outcome {
   std::optional<Report> report;
   std::string error;
-  std::size_t reads = 0;
+  std::vector<std::pair<Address, std::size_t>> reads;
   std::set<Address> pages;
 };
 
@@ -106,7 +112,7 @@ Outcome look(const std::string& core, const FileLookup& files, DamagedMemory::Fa
     const auto& memory = *damaged;
     target.memory = std::move(damaged);
     outcome.report = diagnose(capture(target));
-    outcome.reads = memory.reads();
+    outcome.reads = memory.ranges();
     outcome.pages = memory.pages();
   } catch (const Error& error) {
     outcome.error = error.what();
@@ -114,31 +120,36 @@ Outcome look(const std::string& core, const FileLookup& files, DamagedMemory::Fa
   return outcome;
 }
 
-/// How the verdict of a damaged target stands to the truth.
-enum class Change { same, weaker, unknown, error, wrong };
+/// How the verdict of a damaged target stands to the truth. What is missing may make it less
+/// certain or unknown, and nothing else. Where a bit changed, the bytes may be those of another
+/// process in full: it may then be another verdict, but none that is certain.
+enum class Change { same, weaker, unknown, error, other, wrong };
 
 /// The rows of the table, by kind of fault.
 class Table {
  public:
   Table(std::string name, const Report& truth) : name_(std::move(name)), truth_(truth) {}
 
-  void add(const std::string& kind, const std::string& fault, const Outcome& outcome) {
+  /// `changed`: a bit did, rather than that bytes are missing.
+  void add(const std::string& kind, const std::string& fault, const Outcome& outcome,
+           bool changed) {
     auto& row = rows_[kind];
     ++row.runs;
     std::string against;
-    const auto change = judge(outcome, against);
+    const auto change = judge(outcome, changed, against);
     ++row.changes[static_cast<std::size_t>(change)];
     if (against.empty()) return;
-    ++row.wrong;
+    if (change != Change::other) ++row.wrong;
     fmt::print(stderr, "{}, {}, {}: {}\n", name_, kind, fault, against);
+    if (std::getenv("SHOWALL")) fmt::print(stderr, "{}\n", render_json(*outcome.report));
   }
 
   /// Whether nothing was wrong.
   [[nodiscard]] bool print() const {
     bool sound = true;
     for (const auto& [kind, row] : rows_) {
-      fmt::print("{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\n", name_, kind, row.runs, row.changes[0],
-                 row.changes[1], row.changes[2], row.changes[3], row.wrong);
+      fmt::print("{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\n", name_, kind, row.runs, row.changes[0],
+                 row.changes[1], row.changes[2], row.changes[3], row.changes[4], row.wrong);
       sound = sound && row.wrong == 0;
     }
     return sound;
@@ -147,11 +158,11 @@ class Table {
  private:
   struct Row {
     std::size_t runs = 0, wrong = 0;
-    std::array<std::size_t, 5> changes{};
+    std::array<std::size_t, 6> changes{};
   };
 
-  /// `against` says what is wrong about it; empty where nothing is.
-  Change judge(const Outcome& outcome, std::string& against) const {
+  /// `against` says what is another or wrong about it; empty where nothing is.
+  Change judge(const Outcome& outcome, bool changed, std::string& against) const {
     if (!outcome.report) {
       if (outcome.error.empty() || outcome.error.find('\n') != std::string::npos) {
         against = "an error is not one line: " + outcome.error;
@@ -164,14 +175,14 @@ class Table {
     static_cast<void>(render_text(report, {80, false, 20}));
     const auto& verdict = report.verdict;
     const bool same = verdict.kind == truth_.verdict.kind;
-    if (same && (verdict.certain == truth_.verdict.certain || truth_.verdict.certain)) {
-      return verdict.certain == truth_.verdict.certain ? Change::same : Change::weaker;
+    if (same && (changed || !verdict.certain || truth_.verdict.certain)) {
+      return verdict.certain || !truth_.verdict.certain ? Change::same : Change::weaker;
     }
     if (verdict.kind != VerdictKind::unknown) {
       against =
           fmt::format("{} {} became {} {}: {}", truth_.verdict.summary, truth_.verdict.certain,
                       verdict.summary, verdict.certain, fmt::join(report.problems, "; "));
-      return Change::wrong;
+      return changed && !verdict.certain ? Change::other : Change::wrong;
     }
     if (report.problems.size() <= truth_.problems.size()) {
       against = "unknown, but no problem says why: " + verdict.summary;
@@ -192,6 +203,8 @@ std::vector<T> sample(const std::vector<T>& all, std::size_t most, Random& rando
   std::ranges::sample(all, std::back_inserter(chosen), static_cast<std::ptrdiff_t>(most), random);
   return chosen;
 }
+
+constexpr std::uint64_t file_header = 64, program_header = 56;  // sizes, in a 64-bit ELF file
 
 class Faults {
  public:
@@ -218,23 +231,39 @@ class Faults {
   }
 
  private:
-  void damage_reads(Table& table, std::size_t reads) {
-    std::vector<std::size_t> numbers(reads);
+  void damage_reads(Table& table, const std::vector<std::pair<Address, std::size_t>>& reads) {
+    std::vector<std::size_t> numbers(reads.size());
     std::ranges::generate(numbers, [next = std::size_t{0}]() mutable { return next++; });
     for (const auto& [damage, kind] :
-         {std::pair{Damage::fail, "read fails"}, std::pair{Damage::shorten, "read ends short"},
-          std::pair{Damage::flip, "read gets another bit"}}) {
+         {std::pair{Damage::fail, "read fails"}, std::pair{Damage::shorten, "read ends short"}}) {
       for (const auto number : sample(numbers, most_, random_)) {
-        const DamagedMemory::Fault fault{damage, number, std::nullopt, random_()};
-        table.add(kind, fmt::format("read {} (seed {})", number, fault.seed),
-                  look(core_, files_, fault));
+        DamagedMemory::Fault fault;
+        fault.damage = damage;
+        fault.number = number;
+        const auto& [address, size] = reads[number];
+        table.add(kind, fmt::format("read {}, {} bytes at {}", number, size, to_hex(address)),
+                  look(core_, files_, fault), fault.damage == Damage::flip);
       }
+    }
+    // Memory that a bug has scribbled over is the same in all reads, unlike that of a process that
+    // runs on.
+    for (const auto number : sample(numbers, most_, random_)) {
+      const auto& [address, size] = reads[number];
+      if (size == 0) continue;
+      DamagedMemory::Fault fault;
+      fault.damage = Damage::flip;
+      fault.byte = address + random_() % size;
+      fault.bit = static_cast<unsigned>(random_() % 8);
+      table.add("memory gets another bit",
+                fmt::format("byte {} bit {}", to_hex(fault.byte), fault.bit),
+                look(core_, files_, fault), fault.damage == Damage::flip);
     }
   }
 
   void damage_pages(Table& table, const std::set<Address>& pages) {
     for (const auto page : sample(std::vector(pages.begin(), pages.end()), most_, random_)) {
-      table.add("page is lost", to_hex(page), look(core_, files_, {Damage::fail, 0, page, 0}));
+      table.add("page is lost", to_hex(page), look(core_, files_, {Damage::fail, 0, page, {}, 0}),
+                false);
     }
   }
 
@@ -252,9 +281,8 @@ class Faults {
       std::ranges::generate(chosen, [&] { return within(random_); });
       return chosen;
     };
-    // Headers and notes stand before the first byte of memory.
-    const auto memory_starts = first_memory();
-    flip(table, "bit flipped in the file's head", copy, places(memory_starts));
+    flip(table, "bit flipped in the headers", copy, places_in(headers()));
+    flip(table, "bit flipped in the notes", copy, places_in(notes()));
     flip(table, "bit flipped in the file", copy, places(size));
     auto ends = sample(borders, most_, random_);
     const auto random_ends = places(size);
@@ -262,7 +290,7 @@ class Faults {
     std::ranges::sort(ends, std::greater());
     for (const auto end : ends) {
       fs::resize_file(copy, end);
-      table.add("file is cut", fmt::format("at byte {}", end), look(copy, files_, {}));
+      table.add("file is cut", fmt::format("at byte {}", end), look(copy, files_, {}), false);
     }
     fs::remove(copy);
   }
@@ -272,7 +300,7 @@ class Faults {
     for (const auto place : places) {
       const auto bit = static_cast<unsigned>(random_() % 8);
       flip_bit(copy, place, bit);
-      table.add(kind, fmt::format("byte {} bit {}", place, bit), look(copy, files_, {}));
+      table.add(kind, fmt::format("byte {} bit {}", place, bit), look(copy, files_, {}), true);
       flip_bit(copy, place, bit);
     }
   }
@@ -291,7 +319,6 @@ class Faults {
   /// describe, with the bytes beside them.
   [[nodiscard]] std::vector<std::uint64_t> header_borders() const {
     const auto core = ElfFile::open(core_);
-    constexpr std::uint64_t file_header = 64, program_header = 56;
     std::set<std::uint64_t> borders{0, 1, file_header};
     const auto number = core.segments().size() + core.note_segments().size();
     for (std::uint64_t i = 1; i <= number; ++i) borders.insert(file_header + i * program_header);
@@ -307,13 +334,29 @@ class Faults {
     return inside;
   }
 
-  [[nodiscard]] std::uint64_t first_memory() const {
+  using Range = std::pair<std::uint64_t, std::uint64_t>;  // of places in the file
+
+  [[nodiscard]] std::vector<Range> headers() const {
     const auto core = ElfFile::open(core_);
-    auto first = core.size();
-    for (const auto& segment : core.segments()) {
-      if (segment.file_size > 0) first = std::min(first, segment.file_offset);
+    const auto number = core.segments().size() + core.note_segments().size();
+    return {{0, file_header + number * program_header}};
+  }
+
+  [[nodiscard]] std::vector<Range> notes() const {
+    const auto core = ElfFile::open(core_);
+    std::vector<Range> ranges;
+    for (const auto& notes : core.note_segments()) {
+      ranges.emplace_back(notes.file_offset, notes.file_offset + notes.file_size);
     }
-    return first;
+    return ranges;
+  }
+
+  std::vector<std::uint64_t> places_in(const std::vector<Range>& ranges) {
+    std::vector<std::uint64_t> all;
+    for (const auto& [start, end] : ranges) {
+      for (auto place = start; place < end; ++place) all.push_back(place);
+    }
+    return sample(all, most_ == 0 ? 1000 : most_ / 2, random_);
   }
 
   std::string core_;
@@ -323,11 +366,12 @@ class Faults {
 };
 
 int usage() {
-  fmt::print(stderr,
-             "usage: faults NAME CORE MOST SEED [DEBUG_DIRECTORY...]\n"
-             "Each kind of fault befalls MOST reads or places at most, all of them with 0.\n"
-             "Columns: NAME, kind of fault, runs, verdict the same, less certain, unknown, error\n"
-             "instead of a report, wrong. The status is 1 where any is wrong.\n");
+  fmt::print(
+      stderr,
+      "usage: faults NAME CORE MOST SEED [DEBUG_DIRECTORY...]\n"
+      "Each kind of fault befalls MOST reads or places at most, all of them with 0.\n"
+      "Columns: NAME, kind of fault, runs, verdict the same, less certain, unknown, error\n"
+      "instead of a report, another but not certain, wrong. The status is 1 where any is wrong.\n");
   return 2;
 }
 

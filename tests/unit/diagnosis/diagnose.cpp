@@ -33,6 +33,8 @@ Snapshot fork_hang() {
   snapshot.import_lock.lock = lock;
   snapshot.import_lock.owner = std::optional(PthreadId{0xa});
   snapshot.import_lock.level = 1;
+  snapshot.gil.lock = LockFacts{Address{0x2000}, 32, false};
+  snapshot.gil.holder = std::optional<PthreadId>();
   auto owner = python_thread(1, 0xa);
   owner.import_lock_evidence = "import videoin";
   owner.importing.push_back({"videoin", 0});
@@ -152,6 +154,48 @@ BOOST_AUTO_TEST_CASE(missing_facts_give_unknown) {
   const auto report = diagnose(snapshot);
   BOOST_TEST((report.verdict.kind == VerdictKind::unknown));
   BOOST_TEST(report.status() == 2);
+}
+
+BOOST_AUTO_TEST_CASE(a_fork_that_waits_elsewhere_contradicts_the_lock) {
+  auto snapshot = fork_hang();
+  snapshot.threads[1].operation->locks_first = true;
+  BOOST_TEST((diagnose(snapshot).verdict.kind == VerdictKind::deadlock));
+  // As where the address of the lock is damaged.
+  block_on(snapshot.threads[1], Address{0x5000});
+  const auto report = diagnose(snapshot);
+  BOOST_TEST((report.verdict.kind == VerdictKind::unknown));
+  BOOST_TEST(report.problems.size() == 1);
+  // Whoever takes turns is on its way to the lock.
+  block_on(snapshot.threads[1], Address{0x2000});
+  BOOST_TEST((diagnose(snapshot).verdict.kind == VerdictKind::importing));
+}
+
+BOOST_AUTO_TEST_CASE(a_wait_inside_is_no_slow_import_while_the_gil_is_unknown) {
+  auto snapshot = fork_hang();
+  snapshot.threads[1].system_call = std::optional<SystemCall>();
+  BOOST_TEST((diagnose(snapshot).verdict.kind == VerdictKind::importing));
+  snapshot.gil.lock = Missing{"unreadable"};
+  BOOST_TEST((diagnose(snapshot).verdict.kind == VerdictKind::unknown));
+}
+
+BOOST_AUTO_TEST_CASE(an_import_without_an_import_lock_is_unknown) {
+  auto snapshot = fork_hang();
+  snapshot.import_lock.lock = LockFacts{};
+  snapshot.import_lock.owner = std::optional<PthreadId>();
+  BOOST_TEST((diagnose(snapshot).verdict.kind == VerdictKind::unknown));
+  snapshot.threads[0].importing.clear();
+  BOOST_TEST((diagnose(snapshot).verdict.kind == VerdictKind::free));
+}
+
+BOOST_AUTO_TEST_CASE(an_owner_may_be_a_thread_whose_id_was_not_read) {
+  auto snapshot = fork_hang();
+  // The thread state and its thread, apart.
+  auto native = snapshot.threads[1];
+  native.ident.reset();
+  native.python = false;
+  snapshot.threads[1].lwp.reset();
+  snapshot.threads.push_back(native);
+  BOOST_TEST((diagnose(snapshot).verdict.kind == VerdictKind::unknown));
 }
 
 BOOST_AUTO_TEST_CASE(housekeeping_ends_no_wait_but_costs_certainty) {

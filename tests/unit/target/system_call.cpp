@@ -3,6 +3,7 @@
 #include <sys/syscall.h>
 
 #include <boost/test/unit_test.hpp>
+#include <cerrno>
 #include <cstring>
 
 #include "base/error.hpp"
@@ -71,6 +72,23 @@ BOOST_AUTO_TEST_CASE(a_restarted_call_is_told_by_its_arguments) {
   BOOST_TEST(restarted({1, 0, 0x7f0000006000}).name == "clock_nanosleep");
   BOOST_TEST(system_call(Architecture::i386, 0, {0xf7005000, 0x189, 0, 0xf7007000}).timed);
   BOOST_TEST(system_call(Architecture::x86_64, 0, {3}).name == "read");
+}
+
+BOOST_AUTO_TEST_CASE(a_call_cannot_end_with_any_result) {
+  Code none({});
+  CallRegisters registers{202, -512, Address{0x1000}, {0x5000, 0x189, 0, 0, 0, 0}};
+  const auto waits = [&] {
+    return system_call_in_registers(Architecture::x86_64, none, registers);
+  };
+  BOOST_TEST((waits() && (*waits())->futex == Address{0x5000}));
+  registers.result = 0;
+  BOOST_TEST((waits() && !*waits()));
+  registers.result = -512 ^ 0x400;
+  BOOST_TEST(!waits().has_value());
+  registers.number = 34;  // pause
+  BOOST_TEST(!waits().has_value());
+  registers.result = -ENOENT;
+  BOOST_TEST((waits() && !*waits()));
 }
 
 BOOST_AUTO_TEST_CASE(arguments_of_i386_are_words) {
