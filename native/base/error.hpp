@@ -43,6 +43,13 @@ class FormatError : public Error {
   using Error::Error;
 };
 
+/// More to read than a sound target has: what is damaged or hostile must cost neither time nor
+/// memory without end.
+class LimitError : public Error {
+ public:
+  using Error::Error;
+};
+
 /// A target that cannot be analysed at all: no CPython 2.7 in it, another architecture, gone.
 class TargetError : public Error {
  public:

@@ -31,6 +31,9 @@ namespace {
 constexpr std::size_t most_left_over_states = 20'000;
 constexpr std::size_t most_interpreters = 1'000;
 constexpr std::size_t most_frames = 200'000;  // of all threads
+// Of what is kept of all frames, which is 8 MiB for 1,000 threads of 50 frames.
+constexpr std::size_t most_kept = std::size_t{40} << 20;
+constexpr std::size_t most_problems = 50;
 
 class Capture {
  public:
@@ -50,6 +53,10 @@ class Capture {
     read_gil();
     read_threads();
     read_native_joins();
+    if (snapshot_.problems.size() <= most_problems) return;
+    const auto more = snapshot_.problems.size() - most_problems;
+    snapshot_.problems.resize(most_problems);
+    snapshot_.problems.push_back(fmt::format("{} more like these", more));
   }
 
  private:
@@ -270,6 +277,15 @@ class Capture {
     return shown;
   }
 
+  static std::size_t size_of(const Frame& frame) {
+    auto size = sizeof frame + frame.function.size() + frame.file.size() +
+                (frame.source ? frame.source->size() : 0);
+    for (const auto& variable : frame.locals) {
+      size += sizeof variable + variable.name.size() + variable.value.size();
+    }
+    return size;
+  }
+
   struct Readers {
     const Library& library;
     WaitReader& waits;
@@ -289,7 +305,7 @@ class Capture {
     }
     std::string problem;
     const auto innermost = objects_.pointer(state + interpreter_.layout.thread_state.frame);
-    const auto frames = frames_.chain(innermost, frames_left_, problem);
+    auto frames = frames_.chain(innermost, frames_left_, problem);
     frames_left_ -= frames.size();
     // What one step cannot read is no reason to do without the others.
     const auto step = [&](const auto& read) {
@@ -305,9 +321,13 @@ class Capture {
       thread.name = objects_.text(objects_.attribute(active->second, "_Thread__name")).value_or("");
     });
     thread.frames.reserve(frames.size());
-    for (const auto& frame : frames) {
-      thread.frames.push_back(shown(frame, library));
-      if (options_.locals) thread.frames.back().locals = read_locals(objects_, frame);
+    for (std::size_t i = 0; i < frames.size(); ++i) {
+      auto& frame = thread.frames.emplace_back(shown(frames[i], library));
+      if (options_.locals) frame.locals = read_locals(objects_, frames[i]);
+      kept_ += size_of(frame);
+      if (kept_ <= most_kept) continue;
+      problem = "its frames take more room than those of a program: the rest is not shown";
+      frames.resize(i + 1);
     }
     step([&] { imports.read_modules(thread, frames); });
     step([&] {
@@ -354,6 +374,7 @@ class Capture {
   std::unordered_set<PthreadId> known_;  // to threading
   std::size_t states_ = 0;
   std::size_t frames_left_ = most_frames;
+  std::size_t kept_ = 0;  ///< bytes of frames, without those that shown_ keeps
 };
 
 Snapshot look(const Target& target, const CaptureOptions& options, Interpreter& interpreter) {

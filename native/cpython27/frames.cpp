@@ -16,6 +16,8 @@ namespace {
 constexpr std::size_t longest_chain = 50'000;
 constexpr std::size_t most_names = 65536;
 constexpr std::size_t most_codes = 100'000;
+constexpr std::size_t most_code_bytes = std::size_t{16} << 20;  // what is on stacks: some 100 KiB
+constexpr std::size_t most_followed = 20'000'000;
 
 }  // namespace
 
@@ -26,7 +28,7 @@ const Code* FrameReader::code(Address address) {
   const auto& at = objects_.layout().code;
   auto& memory = objects_.memory();
   try {
-    if (codes_.size() > most_codes) throw FormatError("there is more code than a program has");
+    if (codes_.size() > most_codes) throw LimitError("there is more code than a program has");
     if (!objects_.is(address, objects_.types().code)) throw FormatError("no code object");
     code.name = objects_.text(objects_.pointer(address + at.co_name)).value_or("");
     code.file = objects_.text(objects_.pointer(address + at.co_filename)).value_or("");
@@ -38,6 +40,9 @@ const Code* FrameReader::code(Address address) {
     code.arguments = memory.value<std::uint32_t>(address + at.co_argcount);
     code.locals = memory.value<std::uint32_t>(address + at.co_nlocals);
     code.stack_size = memory.value<std::uint32_t>(address + at.co_stacksize);
+    code_bytes_ += code.line_table.size() + code.bytes.size() +
+                   (code.names.size() + code.variables.size()) * sizeof(Address);
+    if (code_bytes_ > most_code_bytes) throw LimitError("there is more code than a program has");
   } catch (...) {
     codes_.erase(entry);
     throw;
@@ -116,7 +121,19 @@ std::vector<RawFrame> FrameReader::chain(Address innermost, std::size_t most,
   return frames;
 }
 
+void FrameReader::follow(std::size_t steps) {
+  followed_ += steps;
+  if (followed_ > most_followed) throw LimitError("there is more byte code than a program has");
+}
+
+std::optional<Instruction> FrameReader::step(const RawFrame& frame, std::size_t offset) {
+  follow(1);
+  return instruction_at(frame.code->bytes, offset);
+}
+
 int FrameReader::line_of(const Code& code, int offset) {
+  constexpr std::size_t pairs_per_step = 8;  // each takes that much less time
+  follow(code.line_table.size() / 2 / pairs_per_step);
   int line = code.first_line;
   int address = 0;
   for (std::size_t i = 0; i + 1 < code.line_table.size(); i += 2) {
@@ -160,6 +177,7 @@ std::optional<Callee> FrameReader::c_function(Address object) {
 const std::vector<int>& FrameReader::stack_depths(const RawFrame& frame) {
   const auto [entry, fresh] = depths_[frame.code_address].try_emplace(frame.lasti);
   if (fresh && frame.lasti >= 0) {
+    follow(frame.code->bytes.size());
     entry->second = stack_depths_at(frame.code->bytes, static_cast<std::size_t>(frame.lasti));
   }
   return entry->second;

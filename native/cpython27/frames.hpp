@@ -78,14 +78,21 @@ class FrameReader {
   /// What a name of the frame is bound to: LOAD_FAST, LOAD_NAME, LOAD_GLOBAL, LOAD_DEREF; null
   /// where it is not, and for any other instruction.
   Address variable(const RawFrame& frame, const Instruction& load);
-  /// The line of `offset` (Objects/codeobject.c, PyCode_Addr2Line).
-  static int line_of(const Code& code, int offset);
+  /// The line of `offset` (Objects/codeobject.c, PyCode_Addr2Line). Throws LimitError.
+  int line_of(const Code& code, int offset);
+  /// The instruction at `offset`, where byte code is followed; nothing past its end. Throws
+  /// LimitError where more was followed than programs have.
+  std::optional<Instruction> step(const RawFrame& frame, std::size_t offset);
 
  private:
   const Code* code(Address address);
   RawFrame frame(Address address);
+  /// Takes from what may be followed of byte code and line tables.
+  void follow(std::size_t steps);
 
   Objects& objects_;
+  std::size_t followed_ = 0;    ///< instructions and pairs of line tables
+  std::size_t code_bytes_ = 0;  ///< of what codes_ keeps
   std::unordered_map<Address, Code> codes_;
   /// By code object and f_lasti: recursive frames and idle workers ask for the same again.
   std::unordered_map<Address, std::unordered_map<int, std::vector<int>>> depths_;

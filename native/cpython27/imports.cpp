@@ -11,6 +11,8 @@ namespace {
 
 using Kind = Operation::Kind;
 
+constexpr std::size_t most_starts = 1'000;
+
 // Functions of C whose module-level work is an import: Python/bltinmodule.c, Python/import.c.
 constexpr std::array<std::string_view, 6> importers{"__builtin__.__import__", "__builtin__.reload",
                                                     "imp.load_module",        "imp.load_source",
@@ -56,7 +58,7 @@ void ImportReader::read_modules(ThreadFacts& thread, const std::vector<RawFrame>
         frame.globals == previous) {
       continue;
     }
-    const auto name = objects_.text(objects_.item(frame.globals, "__name__")).value_or("");
+    const auto name = objects_.name(objects_.item(frame.globals, "__name__"));
     const auto module = objects_.item(library_.modules, name);
     if (!name.empty() && name != "__main__" && objects_.dict_of(module) == frame.globals) {
       thread.importing.push_back({name, i});
@@ -114,7 +116,7 @@ bool ImportReader::keeps_import_lock(const std::vector<RawFrame>& frames) {
     bool keeps = false;
     Address object;
     for (std::size_t at = 0; at < end;) {
-      const auto instruction = instruction_at(frame.code->bytes, at);
+      const auto instruction = frames_.step(frame, at);
       if (!instruction) break;
       if (instruction->opcode == Opcode::load_attr) {
         object = attribute_or_null(object, frames_.name_operand(frame, *instruction));
@@ -142,7 +144,7 @@ std::vector<ThreadStart> ImportReader::starts(const std::vector<RawFrame>& frame
     Address object;
     bool start = false;
     for (std::size_t at = 0; at < end;) {
-      const auto instruction = instruction_at(frame.code->bytes, at);
+      const auto instruction = frames_.step(frame, at);
       if (!instruction) break;
       if (instruction->opcode == Opcode::load_attr) {
         const auto name = frames_.name_operand(frame, *instruction);
@@ -151,9 +153,10 @@ std::vector<ThreadStart> ImportReader::starts(const std::vector<RawFrame>& frame
       } else if (instruction->opcode == Opcode::call_function && start) {
         start = false;
         if (!objects_.derives_from(object, library_.thread)) object = {};
+        if (result.size() == most_starts) return result;
         if (const auto ident = object.is_null() ? std::nullopt : waits_.ident_of(object)) {
           result.push_back(
-              {*ident, frame.code->file, FrameReader::line_of(*frame.code, static_cast<int>(at))});
+              {*ident, frame.code->file, frames_.line_of(*frame.code, static_cast<int>(at))});
         }
       } else {
         start = false;

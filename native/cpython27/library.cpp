@@ -39,6 +39,8 @@ constexpr std::array places{
     Place{"importlib", "", "import_module", Function::import_module},
 };
 
+constexpr std::size_t most_threads = 100'000;
+
 }  // namespace
 
 bool Library::owns(std::string_view file) const {
@@ -94,7 +96,8 @@ Library read_library(Objects& objects, Address modules) {
       if (const auto number = objects.integer(ident)) {
         library.active[objects.ident(*number)] = thread;
       }
-      return true;
+      if (library.active.size() < most_threads) return true;
+      throw LimitError("threading knows more threads than there can be");
     });
   });
   return library;

@@ -9,7 +9,7 @@ namespace importlock {
 
 namespace {
 
-constexpr std::size_t most_states = 1'000'000;
+constexpr std::size_t most_states = 100'000;
 
 void read_states(Objects& objects, Address head, std::unordered_map<PthreadId, Address>& frames) {
   const auto& layout = objects.layout();

@@ -62,7 +62,7 @@ std::optional<std::string> Objects::text(Address object, std::size_t most) {
   const auto type = type_of(object);
   if (type == types_.string) {
     const auto size = pointer(object + layout_.object.ob_size).value();
-    if (size > longest_string) throw FormatError("a str of the target claims an absurd length");
+    if (size > longest_string) throw LimitError("a str of the target claims an absurd length");
     std::string result(std::min<std::size_t>(size, most), '\0');
     memory_.read(object + layout_.string.ob_sval, std::as_writable_bytes(std::span(result)));
     return result;
@@ -70,7 +70,7 @@ std::optional<std::string> Objects::text(Address object, std::size_t most) {
   if (type == types_.unicode) {
     const auto length = pointer(object + layout_.unicode.length).value();
     if (length > longest_string)
-      throw FormatError("a unicode of the target claims an absurd length");
+      throw LimitError("a unicode of the target claims an absurd length");
     const auto count = std::min<std::size_t>(length, most);
     const auto start = pointer(object + layout_.unicode.str);
     const auto bytes = memory_.bytes(start, count * layout_.unicode_width);
@@ -106,7 +106,7 @@ std::string Objects::name(Address object) { return known_name(object).value_or("
 std::vector<std::byte> Objects::string_bytes(Address object) {
   if (!is(object, types_.string)) throw FormatError("a str was expected in the target");
   const auto size = pointer(object + layout_.object.ob_size).value();
-  if (size > longest_code) throw FormatError("a str of the target claims an absurd length");
+  if (size > longest_code) throw LimitError("a str of the target claims an absurd length");
   return memory_.bytes(object + layout_.string.ob_sval, size);
 }
 
@@ -161,7 +161,7 @@ std::vector<Address> Objects::items(Address sequence, std::size_t most) {
 void Objects::for_each_item(Address dict, const std::function<bool(Address, Address)>& visit) {
   if (!derives_from(dict, types_.dict)) return;
   const auto slots = pointer(dict + layout_.dict.ma_mask).value() + 1;
-  if (slots > most_dict_slots) throw FormatError("a dict of the target claims an absurd size");
+  if (slots > most_dict_slots) throw LimitError("a dict of the target claims an absurd size");
   const auto table = pointer(dict + layout_.dict.ma_table);
   const auto& entry = layout_.dict_entry;
   std::vector<std::byte> bytes;

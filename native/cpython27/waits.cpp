@@ -12,6 +12,10 @@ namespace {
 
 using Kind = PythonWait::Kind;
 
+constexpr std::size_t longest_expression = 200;
+constexpr std::size_t most_expressions = 10'000;  // that are remembered
+constexpr std::size_t most_held = 100;            // of one thread
+
 FormatError unknown_lock() {
   return FormatError("the lock that it takes is not of the type that thread knows");
 }
@@ -209,6 +213,7 @@ std::optional<PythonWait> WaitReader::wait(const std::vector<RawFrame>& frames) 
 
 const std::string& WaitReader::expression(const RawFrame& frame, std::size_t end,
                                           std::string_view method) {
+  if (expressions_.size() > most_expressions) expressions_.clear();
   const auto [entry, fresh] =
       expressions_.try_emplace({frame.code_address, end, std::string(method)});
   if (fresh) entry->second = read_expression(frame, end, method);
@@ -221,7 +226,7 @@ std::string WaitReader::read_expression(const RawFrame& frame, std::size_t end,
   std::string receiver;
   const auto& code = frame.code->bytes;
   for (std::size_t at = 0; at < std::min(end, code.size());) {
-    const auto instruction = instruction_at(code, at);
+    const auto instruction = frames_.step(frame, at);
     if (!instruction) break;
     switch (instruction->opcode) {
       case Opcode::load_name:
@@ -234,7 +239,7 @@ std::string WaitReader::read_expression(const RawFrame& frame, std::size_t end,
       case Opcode::load_attr: {
         const auto name = frames_.name_operand(frame, *instruction);
         if (name == method) receiver = text;
-        if (!text.empty()) text.append(".").append(name);
+        if (!text.empty() && text.size() < longest_expression) text.append(".").append(name);
         break;
       }
       default: text.clear();
@@ -256,7 +261,7 @@ Address WaitReader::released_in(const RawFrame& frame, std::size_t handler, std:
   const auto& code = frame.code->bytes;
   constexpr std::size_t longest_handler = 512;
   for (std::size_t at = handler; at < std::min(code.size(), handler + longest_handler);) {
-    const auto instruction = instruction_at(code, at);
+    const auto instruction = frames_.step(frame, at);
     if (!instruction || instruction->opcode == Opcode::end_finally) break;
     if (instruction->opcode == Opcode::load_attr) {
       const auto name = frames_.name_operand(frame, *instruction);
@@ -308,7 +313,7 @@ std::optional<HeldLock> WaitReader::held_by(const RawFrame& frame, const Block& 
   const auto& code = frame.code->bytes;
   std::size_t acquired = 0;
   for (std::size_t at = 0; at < std::min(code.size(), block.handler);) {
-    const auto instruction = instruction_at(code, at);
+    const auto instruction = frames_.step(frame, at);
     if (!instruction) break;
     if (instruction->opcode == Opcode::load_attr &&
         frames_.name_operand(frame, *instruction) == "acquire" &&
@@ -317,7 +322,7 @@ std::optional<HeldLock> WaitReader::held_by(const RawFrame& frame, const Block& 
     } else if (instruction->opcode == block.type &&
                instruction->next + instruction->argument == block.handler) {
       const auto start = !with && acquired > 0 ? acquired : at;
-      held.line = FrameReader::line_of(*frame.code, static_cast<int>(start));
+      held.line = frames_.line_of(*frame.code, static_cast<int>(start));
       if (with) held.name = expression(frame, at, "");
       break;
     }
@@ -335,6 +340,7 @@ std::vector<HeldLock> WaitReader::held(const std::vector<RawFrame>& frames, Pthr
     try {
       for (const auto& block : frames_.blocks(frame)) {
         auto held = held_by(frame, block, ident);
+        if (result.size() == most_held) return result;
         if (!held || std::ranges::find(let_go, held->lock) != let_go.end() ||
             std::ranges::find(result, held->lock, &HeldLock::lock) != result.end()) {
           continue;

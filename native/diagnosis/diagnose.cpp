@@ -348,10 +348,12 @@ class Judgement {
                                     label(found_.facts(*found_.owner)), words_.while_importing(),
                                     words_.waiters());
     }
+    // A thread that was not read may wait for the lock.
+    verdict.certain = found_.all_thread_states;
     if (!waits) return;
     verdict.evidence.push_back(wait_sentence(report_.threads.at(*found_.owner)) + ".");
     // It may be for a thread of this process.
-    verdict.certain = waits->kind != WaitKind::unknown;
+    if (waits->kind == WaitKind::unknown) verdict.certain = false;
   }
 
   void conclude_without_owner() {

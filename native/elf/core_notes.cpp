@@ -11,8 +11,9 @@ namespace importlock {
 
 namespace {
 
-// A core of 10,000 threads, each with its AVX-512 registers, has some 40 MiB of notes.
-constexpr std::uint64_t most_note_bytes = std::uint64_t{512} << 20;
+// Of those that are read, NT_AUXV is the largest: some 400 bytes.
+constexpr std::uint64_t largest_note = 4096;
+constexpr std::size_t most_threads = 100'000;
 
 /// Where struct elf_prstatus (include/linux/elfcore.h) and elf_gregset_t (arch/*/include/asm/elf.h)
 /// have what we read: bytes from the start, and indices of registers.
@@ -99,31 +100,23 @@ class Reader {
 CoreNotes read_core_notes(const ElfFile& core, Architecture architecture) {
   CoreNotes notes;
   const Reader reader(architecture);
+  auto most = ElfFile::most_note_bytes;
   for (const auto& segment : core.note_segments()) {
-    std::vector<std::byte> bytes(std::min({segment.file_size, most_note_bytes, core.size()}));
-    bytes.resize(core.read_at(segment.file_offset, bytes));
-    notes.whole = notes.whole && bytes.size() == segment.file_size;
-    const std::span<const std::byte> all(bytes);
-    std::uint64_t at = 0;
     std::size_t statuses = 0, float_registers = 0;
-    // The header of a note is the same in both classes; names and contents are padded to 4.
-    while (const auto header = load<Elf64_Nhdr>(all, at)) {
-      const auto contents_at =
-          at + sizeof(Elf64_Nhdr) + ((std::uint64_t{header->n_namesz} + 3) & ~3ULL);
-      if (contents_at > all.size() || all.size() - contents_at < header->n_descsz) {
-        notes.whole = false;
-        break;
-      }
-      const auto contents = all.subspan(contents_at, header->n_descsz);
-      if (header->n_type == NT_PRSTATUS) reader.read_status(contents, notes);
-      statuses += header->n_type == NT_PRSTATUS ? 1 : 0;
-      float_registers += header->n_type == NT_FPREGSET ? 1 : 0;
-      if (header->n_type == NT_PRPSINFO) reader.read_information(contents, notes);
-      if (header->n_type == NT_AUXV) reader.read_auxiliary(contents, notes);
-      at = contents_at + ((std::uint64_t{header->n_descsz} + 3) & ~3ULL);
-    }
+    const auto visit = [&](std::uint32_t type, std::uint64_t offset, std::uint64_t size) {
+      statuses += type == NT_PRSTATUS ? 1 : 0;
+      float_registers += type == NT_FPREGSET ? 1 : 0;
+      if (type != NT_PRSTATUS && type != NT_PRPSINFO && type != NT_AUXV) return true;
+      std::vector<std::byte> contents(std::min(size, largest_note));
+      contents.resize(core.read_at(offset, contents));
+      if (type == NT_PRSTATUS) reader.read_status(contents, notes);
+      if (type == NT_PRPSINFO) reader.read_information(contents, notes);
+      if (type == NT_AUXV) reader.read_auxiliary(contents, notes);
+      return notes.threads.size() < most_threads;
+    };
+    notes.whole = core.for_each_note(segment, most, visit) && notes.whole;
     // Linux fs/binfmt_elf.c, fill_note_info: of each thread NT_PRSTATUS comes first.
-    if (float_registers > statuses) notes.whole = false;
+    if (float_registers > statuses || notes.threads.size() >= most_threads) notes.whole = false;
   }
   return notes;
 }

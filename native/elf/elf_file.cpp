@@ -21,9 +21,14 @@ namespace importlock {
 
 namespace {
 
-// A program of 2.7 has fewer than twenty; a core of a large one has some thousands.
-constexpr std::size_t most_program_headers = 1'000'000;
-constexpr std::size_t most_mapped_files = 1'000'000;
+// A program of 2.7 has fewer than twenty; a core has one for each mapping, of which the kernel
+// allows 65,530 (vm.max_map_count) unless it is told otherwise.
+constexpr std::size_t most_program_headers = 262'144;
+constexpr std::size_t most_mapped_files = 262'144;
+constexpr std::size_t most_sections = 262'144;     // gcore writes some for each mapping
+constexpr std::uint64_t largest_table = 64 << 20;  // of symbols, or of their names
+constexpr std::uint64_t largest_note = 16 << 20;   // NT_FILE of 65,530 mappings: some 7 MiB
+constexpr std::uint64_t largest_section_note = 65536;
 
 std::string_view base_name(std::string_view symbol) {
   // GCC's -flto and cloning passes append ".lto_priv.0", ".cold", ".constprop.0" and the like.
@@ -69,6 +74,43 @@ std::bitset<256> initials_of(std::span<const std::string_view> names) {
   return initials;
 }
 
+/// libelf reads what is asked of it, so the sizes that a file claims are looked at before.
+Elf_Data* contents_of(Elf_Scn* section, std::uint64_t largest, bool raw = false) {
+  GElf_Shdr header;
+  if (gelf_getshdr(section, &header) == nullptr || header.sh_size > largest) return nullptr;
+  return raw ? elf_rawdata(section, nullptr) : elf_getdata(section, nullptr);
+}
+
+/// The index of the section that holds the names of sections; nothing where it has none that fits.
+std::optional<std::size_t> section_names(Elf* elf) {
+  std::size_t names = 0;
+  if (elf_getshdrstrndx(elf, &names) != 0) return std::nullopt;
+  Elf_Scn* const section = elf_getscn(elf, names);
+  GElf_Shdr header;
+  if (section == nullptr || gelf_getshdr(section, &header) == nullptr) return std::nullopt;
+  return header.sh_size <= largest_table ? std::optional(names) : std::nullopt;
+}
+
+/// How many sections a file claims, of which libelf keeps a record each as soon as it opens it.
+template <typename Header, typename SectionHeader>
+std::uint64_t sections_claimed(int descriptor) {
+  Header header{};
+  SectionHeader first{};
+  if (::pread(descriptor, &header, sizeof header, 0) != sizeof header) return 0;
+  if (header.e_shoff == 0 || header.e_shnum != 0) return header.e_shnum;
+  // Too many for the field: the first section has the number.
+  if (::pread(descriptor, &first, sizeof first, static_cast<off_t>(header.e_shoff)) !=
+      sizeof first) {
+    return 0;
+  }
+  return first.sh_size;
+}
+
+bool claims_too_many_sections(int descriptor) {
+  return sections_claimed<Elf64_Ehdr, Elf64_Shdr>(descriptor) > most_sections &&
+         sections_claimed<Elf32_Ehdr, Elf32_Shdr>(descriptor) > most_sections;
+}
+
 template <typename Visit>
 void for_each_symbol(Elf* elf, GElf_Word table_type, std::span<const std::string_view> wanted,
                      Visit visit) {
@@ -76,9 +118,9 @@ void for_each_symbol(Elf* elf, GElf_Word table_type, std::span<const std::string
   GElf_Shdr header;
   if (section == nullptr || gelf_getshdr(section, &header) == nullptr) return;
   // libelf gives the symbols in this machine's byte order, and names where they are whole.
-  const Elf_Data* data = elf_getdata(section, nullptr);
+  const Elf_Data* data = contents_of(section, largest_table);
   if (data == nullptr || data->d_buf == nullptr) return;
-  const Elf_Data* names = elf_getdata(elf_getscn(elf, header.sh_link), nullptr);
+  const Elf_Data* names = contents_of(elf_getscn(elf, header.sh_link), largest_table);
   if (names == nullptr || names->d_buf == nullptr) return;
   const std::string_view text(static_cast<const char*>(names->d_buf), names->d_size);
   if (gelf_getclass(elf) == ELFCLASS64) {
@@ -100,6 +142,9 @@ ElfFile ElfFile::open(const std::string& path) {
   if (::fstat(descriptor, &status) != 0) throw FileError(path, errno);
   if (!S_ISREG(status.st_mode)) throw FormatError(path + " is not a regular file");
   file.size_ = static_cast<std::uint64_t>(status.st_size);
+  if (claims_too_many_sections(descriptor)) {
+    throw FormatError(path + ": the ELF section headers are damaged");
+  }
   file.elf_ = elf_begin(descriptor, ELF_C_READ, nullptr);
   if (file.elf_ == nullptr || elf_kind(file.elf_) != ELF_K_ELF) {
     throw FormatError(path + " is not an ELF file");
@@ -177,7 +222,7 @@ void ElfFile::read_build_id() {
   for (Elf_Scn* section = nullptr; (section = elf_nextscn(elf_, section)) != nullptr;) {
     GElf_Shdr header;
     if (gelf_getshdr(section, &header) == nullptr || header.sh_type != SHT_NOTE) continue;
-    const Elf_Data* data = elf_rawdata(section, nullptr);
+    const Elf_Data* data = contents_of(section, largest_section_note, true);
     if (data == nullptr || data->d_buf == nullptr) continue;
     build_id_ = build_id_in_notes({static_cast<const std::byte*>(data->d_buf), data->d_size});
     if (build_id_) return;
@@ -189,15 +234,14 @@ void ElfFile::read_variable_ranges() {
   const auto add = [this](std::uint64_t start, std::uint64_t size) {
     if (size <= UINT64_MAX - start) variables_.push_back({start, start + size});
   };
-  std::size_t names = 0;
-  if (elf_getshdrstrndx(elf_, &names) == 0) {
+  if (const auto names = section_names(elf_)) {
     for (Elf_Scn* section = nullptr; (section = elf_nextscn(elf_, section)) != nullptr;) {
       GElf_Shdr header;
       if (gelf_getshdr(section, &header) == nullptr) continue;
       constexpr std::uint64_t wanted = SHF_WRITE | SHF_ALLOC;
       if ((header.sh_flags & (wanted | SHF_TLS)) != wanted) continue;
       if (header.sh_type != SHT_PROGBITS && header.sh_type != SHT_NOBITS) continue;
-      const char* name = elf_strptr(elf_, names, header.sh_name);
+      const char* name = elf_strptr(elf_, *names, header.sh_name);
       if (name != nullptr && std::string_view(name).starts_with(".got")) continue;
       add(header.sh_addr, header.sh_size);
     }
@@ -235,14 +279,14 @@ std::optional<std::uint64_t> ElfFile::initial_value(LinkAddress address, unsigne
 }
 
 std::optional<DebugLink> ElfFile::debug_link() const {
-  std::size_t names = 0;
-  if (elf_getshdrstrndx(elf_, &names) != 0) return std::nullopt;
+  const auto names = section_names(elf_);
+  if (!names) return std::nullopt;
   for (Elf_Scn* section = nullptr; (section = elf_nextscn(elf_, section)) != nullptr;) {
     GElf_Shdr header;
     if (gelf_getshdr(section, &header) == nullptr) continue;
-    const char* name = elf_strptr(elf_, names, header.sh_name);
+    const char* name = elf_strptr(elf_, *names, header.sh_name);
     if (name == nullptr || std::string_view(name) != ".gnu_debuglink") continue;
-    const Elf_Data* data = elf_rawdata(section, nullptr);
+    const Elf_Data* data = contents_of(section, largest_section_note, true);
     if (data == nullptr || data->d_buf == nullptr) return std::nullopt;
     // A zero-terminated name, padded to four bytes, then the CRC (gdb manual, "Separate Debug
     // Files").
@@ -309,50 +353,71 @@ bool ElfFile::read_contents(const Segment& segment, LinkAddress address,
   return read_at(segment.file_offset + (start - first), into) == into.size();
 }
 
-std::vector<MappedFile> ElfFile::mapped_files() const {
-  std::vector<MappedFile> result;
-  std::size_t count = 0;
-  if (elf_getphdrnum(elf_, &count) != 0) return result;
-  for (std::size_t i = 0; i < count; ++i) {
-    GElf_Phdr program;
-    if (gelf_getphdr(elf_, static_cast<int>(i), &program) == nullptr) break;
-    if (program.p_type != PT_NOTE) continue;
-    Elf_Data* data = elf_getdata_rawchunk(elf_, static_cast<int64_t>(program.p_offset),
-                                          program.p_filesz, ELF_T_NHDR);
-    if (data == nullptr || data->d_buf == nullptr) continue;
-    const std::span all(static_cast<const std::byte*>(data->d_buf), data->d_size);
-    GElf_Nhdr note;
-    std::size_t name_at = 0;
-    std::size_t contents_at = 0;
-    for (std::size_t at = 0; (at = gelf_getnote(data, at, &note, &name_at, &contents_at)) != 0;) {
-      if (note.n_type != NT_FILE) continue;
-      // Linux fs/binfmt_elf.c, fill_files_note(): long count, long page_size, then count of
-      // {long start, end, offset in pages}, then count zero-terminated names.
-      const auto contents = all.subspan(contents_at, note.n_descsz);
-      const bool wide = gelf_getclass(elf_) == ELFCLASS64;
-      const std::uint64_t word = wide ? 8 : 4;
-      const auto number = [&](std::uint64_t index) -> std::optional<std::uint64_t> {
-        if (wide) return load<std::uint64_t>(contents, index * word);
-        return load<std::uint32_t>(contents, index * word);
-      };
-      const auto files = number(0);
-      const auto page_size = number(1);
-      if (!files || !page_size || *files > most_mapped_files) return result;
-      auto name = (2 + 3 * *files) * word;
-      for (std::uint64_t file = 0; file < *files && name < contents.size(); ++file) {
-        const auto start = number(2 + 3 * file);
-        const auto end = number(3 + 3 * file);
-        const auto page = number(4 + 3 * file);
-        if (!start || !end || !page) break;
-        const auto rest = contents.subspan(name);
-        const auto stop = std::ranges::find(rest, std::byte{0});
-        const auto length = static_cast<std::size_t>(stop - rest.begin());
-        result.push_back({Address{*start}, Address{*end}, *page * *page_size,
-                          std::string(reinterpret_cast<const char*>(rest.data()), length)});
-        name += length + 1;
-      }
-      return result;
+bool ElfFile::for_each_note(
+    const Segment& segment, std::uint64_t& most,
+    const std::function<bool(std::uint32_t, std::uint64_t, std::uint64_t)>& visit) const {
+  constexpr std::uint64_t window_size = 65536;
+  const auto size = std::min(segment.file_size, most);
+  most -= size;
+  std::vector<std::byte> window;
+  std::uint64_t window_at = 0;
+  const auto padded = [](std::uint32_t length) {
+    return (std::uint64_t{length} + 3) & ~std::uint64_t{3};
+  };
+  for (std::uint64_t at = 0; size - at >= sizeof(Elf64_Nhdr);) {
+    if (at < window_at || at + sizeof(Elf64_Nhdr) > window_at + window.size()) {
+      window.resize(std::min(window_size, size - at));
+      window.resize(read_at(segment.file_offset + at, window));
+      window_at = at;
     }
+    // The header of a note is the same in both classes; names and contents are padded to 4.
+    const auto header = load<Elf64_Nhdr>(window, at - window_at);
+    if (!header) return false;
+    const auto contents_at = at + sizeof(Elf64_Nhdr) + padded(header->n_namesz);
+    if (contents_at > size || size - contents_at < header->n_descsz) return false;
+    if (!visit(header->n_type, segment.file_offset + contents_at, header->n_descsz)) return true;
+    at = std::min(size, contents_at + padded(header->n_descsz));
+  }
+  return size == segment.file_size && segment.file_offset <= size_ &&
+         size <= size_ - segment.file_offset;
+}
+
+std::vector<MappedFile> ElfFile::mapped_files() const {
+  std::vector<std::byte> contents;
+  auto most = most_note_bytes;
+  for (const auto& segment : note_segments_) {
+    for_each_note(segment, most, [&](std::uint32_t type, std::uint64_t offset, std::uint64_t size) {
+      if (type != NT_FILE || size > largest_note) return true;
+      contents.resize(size);
+      contents.resize(read_at(offset, contents));
+      return false;
+    });
+    if (!contents.empty()) break;
+  }
+  // Linux fs/binfmt_elf.c, fill_files_note(): long count, long page_size, then count of
+  // {long start, end, offset in pages}, then count zero-terminated names.
+  std::vector<MappedFile> result;
+  const bool wide = gelf_getclass(elf_) == ELFCLASS64;
+  const std::uint64_t word = wide ? 8 : 4;
+  const auto number = [&](std::uint64_t index) -> std::optional<std::uint64_t> {
+    if (wide) return load<std::uint64_t>(contents, index * word);
+    return load<std::uint32_t>(contents, index * word);
+  };
+  const auto files = number(0);
+  const auto page_size = number(1);
+  if (!files || !page_size || *files > most_mapped_files) return result;
+  auto name = (2 + 3 * *files) * word;
+  for (std::uint64_t file = 0; file < *files && name < contents.size(); ++file) {
+    const auto start = number(2 + 3 * file);
+    const auto end = number(3 + 3 * file);
+    const auto page = number(4 + 3 * file);
+    if (!start || !end || !page) break;
+    const auto rest = std::span(contents).subspan(name);
+    const auto stop = std::ranges::find(rest, std::byte{0});
+    const auto length = static_cast<std::size_t>(stop - rest.begin());
+    result.push_back({Address{*start}, Address{*end}, *page * *page_size,
+                      std::string(reinterpret_cast<const char*>(rest.data()), length)});
+    name += length + 1;
   }
   return result;
 }

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -104,6 +105,15 @@ class ElfFile {
   /// Reads file contents that a read-only PT_LOAD maps at `address`; false where no such segment
   /// holds the whole range or the file is too short.
   [[nodiscard]] bool read_constant(LinkAddress address, std::span<std::byte> into) const;
+
+  /// Calls `visit(type, offset in the file, size)` for each note of a PT_NOTE segment until it
+  /// returns false; gives false where the notes break off. At most `most` bytes of it are looked
+  /// at, and `most` is less by them afterwards.
+  bool for_each_note(
+      const Segment& segment, std::uint64_t& most,
+      const std::function<bool(std::uint32_t, std::uint64_t, std::uint64_t)>& visit) const;
+  // Of all PT_NOTE segments: a core of 10,000 threads, each with its AVX-512 registers, has 40 MiB.
+  static constexpr std::uint64_t most_note_bytes = std::uint64_t{512} << 20;
 
   /// The mapped files that a core names in NT_FILE; empty where it has no such note.
   [[nodiscard]] std::vector<MappedFile> mapped_files() const;

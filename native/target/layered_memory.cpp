@@ -7,6 +7,8 @@
 #include <limits>
 #include <new>
 
+#include "base/error.hpp"
+
 namespace importlock {
 
 void CachedMemory::Unmap::operator()(std::byte* chunk) const { ::munmap(chunk, chunk_size); }
@@ -22,6 +24,7 @@ const std::byte* CachedMemory::fetched(Address start) {
     }
     unused_ = {chunks_[used_chunks_++].get(), chunk_size};
   }
+  charge(page_size);
   if (!source_(start, unused_.first(page_size))) return nullptr;  // a part may still be readable
   const auto* const bytes = unused_.data();
   unused_ = unused_.subspan(page_size);
@@ -49,8 +52,14 @@ void CachedMemory::forget() {
   last_ = nullptr;
 }
 
+void CachedMemory::charge(std::size_t bytes) {
+  work_ += 1 + bytes / bytes_per_unit;
+  if (work_ > most_work) throw LimitError("there is more to read than a program of 2.7 has");
+}
+
 bool CachedMemory::try_read(Address address, std::span<std::byte> into) {
   if (into.empty()) return true;
+  charge(into.size());
   if (address.value() > std::numeric_limits<std::uint64_t>::max() - into.size()) return false;
   std::size_t done = 0;
   while (done < into.size()) {

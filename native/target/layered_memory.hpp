@@ -16,7 +16,7 @@ namespace importlock {
 /// Memory whose bytes come from `source` by pages, each fetched once while it is remembered: of the
 /// pages fetched last, some 4 MiB. A page that cannot be fetched whole is not kept: the range asked
 /// for is then read by itself. Frames and code objects lie close together, so this turns tens of
-/// thousands of small reads into hundreds.
+/// thousands of small reads into hundreds. All that is read through it is bounded (LimitError).
 class CachedMemory : public Memory {
  public:
   /// As Memory::try_read; its exceptions pass through.
@@ -37,6 +37,12 @@ class CachedMemory : public Memory {
   struct Unmap {
     void operator()(std::byte* chunk) const;
   };
+  /// What damaged memory can make us do is bounded: a read is a unit of work, and so is each
+  /// bytes_per_unit that are copied or fetched. 50,000 frames take some 3 million, a unit some 50
+  /// ns.
+  static constexpr std::size_t bytes_per_unit = 64;
+  static constexpr std::size_t most_work = 16'000'000;
+  void charge(std::size_t bytes);
   /// Null where it cannot be fetched whole.
   const std::byte* page(Address start);
   const std::byte* fetched(Address start);
@@ -45,6 +51,7 @@ class CachedMemory : public Memory {
   Source source_;
   std::unordered_map<Address, const std::byte*> pages_;  ///< null: cannot be fetched
   std::vector<std::unique_ptr<std::byte, Unmap>> chunks_;
+  std::size_t work_ = 0;
   std::size_t used_chunks_ = 0;  ///< since all was forgotten; the others wait to be used again
   std::span<std::byte> unused_;  ///< of the last one used
   Address last_start_;           ///< of the page asked for last, which is mostly the next one too

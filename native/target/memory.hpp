@@ -20,7 +20,7 @@ class Memory {
   Memory& operator=(const Memory&) = delete;
 
   /// Fills `into` wholly from `address` on; false where a part of that could not be read, and
-  /// `into` may then hold anything.
+  /// `into` may then hold anything. Throws LimitError where a bound on all that is read is reached.
   [[nodiscard]] virtual bool try_read(Address address, std::span<std::byte> into) = 0;
 
   /// The same for bytes whose neighbours will not be asked for, so that they need not be fetched.

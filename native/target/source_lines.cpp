@@ -12,9 +12,10 @@ namespace importlock {
 
 namespace {
 
-constexpr std::size_t largest_source = std::size_t{4} << 20;
+constexpr std::size_t largest_source = std::size_t{1} << 20;
 constexpr std::size_t most_kept = std::size_t{16} << 20;  // of all files
 constexpr std::size_t longest_line = 1000;
+constexpr std::size_t most_files = 4'096;
 
 std::string read_regular(const std::string& path) {
   struct stat status {};
@@ -38,7 +39,7 @@ std::string read_regular(const std::string& path) {
 
 std::optional<std::string> SourceLines::line(const std::string& file, int number) {
   const auto [entry, fresh] = sources_.try_emplace(file);
-  if (fresh && kept_ < most_kept) {
+  if (fresh && kept_ < most_kept && sources_.size() <= most_files) {
     entry->second = read(file);
     const auto& source = entry->second;
     kept_ += source.text.size() + source.starts.capacity() * sizeof source.starts[0];
