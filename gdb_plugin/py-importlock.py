@@ -129,7 +129,8 @@ class _HelperReport(object):
         return self._run("--dot")[1]
 
     def text(self, width, color, frames):
-        return self._run("--frames", str(min(frames, 10 ** 6)))[1]
+        return self._run("--frames", str(min(frames, 10 ** 6)),
+                         "--width", str(min(width, 10 ** 6)))[1]
 
 
 class _Selection(object):
