@@ -585,6 +585,7 @@ _values = dict((name, _parameter("py-importlock " + name, default))
 _Set()
 _Show()
 _Format("format", gdb.PARAM_ENUM, _values["format"], ("text", "json", "dot"))
-_Frames("frames", gdb.PARAM_ZUINTEGER, _values["frames"])
+# With Python 2 inside, gdb gives a long and takes an int.
+_Frames("frames", gdb.PARAM_ZUINTEGER, int(_values["frames"]))
 _Locals("locals", gdb.PARAM_BOOLEAN, _values["locals"])
 _command = PyImportlock()
