@@ -129,7 +129,8 @@ class _HelperReport(object):
         return self._run("--dot")[1]
 
     def text(self, width, color, frames):
-        return self._run("--frames", str(min(frames, 10 ** 6)))[1]
+        return self._run("--frames", str(min(frames, 10 ** 6)),
+                         "--width", str(min(width, 10 ** 6)))[1]
 
 
 class _Selection(object):
@@ -584,6 +585,7 @@ _values = dict((name, _parameter("py-importlock " + name, default))
 _Set()
 _Show()
 _Format("format", gdb.PARAM_ENUM, _values["format"], ("text", "json", "dot"))
-_Frames("frames", gdb.PARAM_ZUINTEGER, _values["frames"])
+# With Python 2 inside, gdb gives a long and takes an int.
+_Frames("frames", gdb.PARAM_ZUINTEGER, int(_values["frames"]))
 _Locals("locals", gdb.PARAM_BOOLEAN, _values["locals"])
 _command = PyImportlock()

@@ -5,7 +5,7 @@ set(IMPORTLOCK_STATIC_BUILD ${PROJECT_SOURCE_DIR}/build/static CACHE PATH
 
 install(FILES README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR}
-  PATTERN make.sh EXCLUDE PATTERN terminal.py EXCLUDE)
+  REGEX "/pictures/.*\\.(sh|py)$" EXCLUDE)
 # The name is Debian's; other systems do not mind.
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright)
 

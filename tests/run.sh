@@ -16,7 +16,10 @@ fixtures/build_python27.sh --musl > /dev/null
 
 for preset in static release asan fuzz; do
     echo "== $preset"
-    cmake --preset "$preset" -D IMPORTLOCK_WERROR=ON
+    gdbs=()
+    [ "$preset" != release ] ||
+        gdbs=("-DGDB_EXECUTABLE=gdb;$PWD/build/gdb-bullseye/bin/gdb;$PWD/build/gdb-trixie/bin/gdb")
+    cmake --preset "$preset" -D IMPORTLOCK_WERROR=ON "${gdbs[@]}"
     cmake --build --preset "$preset"
 done
 for preset in release asan fuzz; do

@@ -22,6 +22,8 @@ TARGET is the id of a process or a core file. It is read, never stopped.
   --dot            write who waits for whom as a graph, for Graphviz's dot
   --locals         show the arguments and local variables of each frame
   --frames N       show at most N frames of each thread, 0 for all; else 20
+  --width N        fold text at N columns, 0 for never; else at those of the
+                   terminal, or 80
   --quiet          write one line a target
   --all            look at every CPython 2.7 process of this host
   --watch SECONDS  look at a process again and again until something changes
@@ -57,6 +59,7 @@ std::optional<int> parse_options(int argc, const char* const* argv, Options& opt
   auto* const dot_flag = app.add_flag("--dot", dot)->excludes(json_flag);
   app.add_flag("--locals", options.locals);
   app.add_option("--frames", options.frames)->check(CLI::Range(0, 1'000'000));
+  app.add_option("--width", options.width)->check(CLI::Range(0, 1'000'000));
   auto* const quiet = app.add_flag("--quiet", options.quiet);
   quiet->excludes(json_flag)->excludes(dot_flag);
   auto* const all = app.add_flag("--all", options.all);

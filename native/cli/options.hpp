@@ -17,7 +17,8 @@ struct Options {
   std::vector<std::string> debug_directories;
   Format format = Format::text;
   bool locals = false;
-  std::size_t frames = 20;  ///< of each thread; 0: all
+  std::size_t frames = 20;           ///< of each thread; 0: all
+  std::optional<std::size_t> width;  ///< columns of text; 0: no limit; none: as output_width()
   bool quiet = false;
   std::optional<double> watch;  ///< seconds between looks
 };

@@ -7,9 +7,11 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <string_view>
+#include <system_error>
 
 #include "render/dot.hpp"
 #include "render/escape.hpp"
@@ -34,9 +36,18 @@ std::string colored(const std::string& text, int status) {
 }  // namespace
 
 std::size_t output_width() {
+  constexpr std::size_t usual = 80;
+  constexpr std::size_t least = 40;
+  if (::isatty(STDOUT_FILENO) != 1) return usual;
+  std::size_t columns = 0;
+  if (const char* const given = std::getenv("COLUMNS")) {
+    const std::string_view text(given);
+    const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), columns);
+    if (error != std::errc{} || stop != text.data() + text.size()) columns = 0;
+  }
   winsize size{};
-  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
-  return 80;
+  if (columns == 0 && ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0) columns = size.ws_col;
+  return columns == 0 ? usual : std::max(columns, least);
 }
 
 bool output_color() {
@@ -57,7 +68,7 @@ Results::Results(const Options& options, std::size_t expected)
       several_(expected > 1 || options.all),
       color_(output_color()),
       progress_(expected > 1 && ::isatty(STDERR_FILENO) == 1),
-      width_(output_width()) {}
+      width_(options.width ? *options.width : output_width()) {}
 
 void Results::erase_progress() const {
   if (progress_) std::fputs("\r\033[K", stderr);

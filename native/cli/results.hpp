@@ -42,7 +42,8 @@ class Results {
 /// "DEADLOCK: MainThread holds …", without control characters.
 std::string one_line(const Outcome& outcome);
 
-/// The columns of the terminal that standard output is; 80 where it is none.
+/// The columns of the terminal that standard output is (COLUMNS counts first), 40 at least; 80
+/// where it is none.
 std::size_t output_width();
 /// Whether standard output is a terminal that is to have colours (https://no-color.org).
 bool output_color();

@@ -130,6 +130,34 @@ void for_each_symbol(Elf* elf, GElf_Word table_type, std::span<const std::string
   }
 }
 
+/// Of a compressed file, which a core kept by systemd-coredump is: how to get at what is in it.
+std::string how_to_unpack(int descriptor) {
+  using namespace std::string_view_literals;
+  struct Packer {
+    std::string_view magic, unpack;
+  };
+  // The first bytes, by the formats' own descriptions (RFC 8878, lz4_Frame_format.md, xz's
+  // file-format.txt, RFC 1952, bzip2).
+  constexpr std::array packers{Packer{"\x28\xb5\x2f\xfd"sv, "zstd -d"},
+                               Packer{"\x04\x22\x4d\x18"sv, "lz4 -d"},
+                               Packer{"\xfd\x37zXZ\0"sv, "xz -dk"},
+                               Packer{"\x1f\x8b"sv, "gunzip -k"}, Packer{"BZh"sv, "bunzip2 -k"}};
+  std::array<char, 6> bytes{};
+  const auto length = ::pread(descriptor, bytes.data(), bytes.size(), 0);
+  if (length < 0) return "";
+  const std::string_view start(bytes.data(), static_cast<std::size_t>(length));
+  for (const auto& packer : packers) {
+    if (start.starts_with(packer.magic)) {
+      return fmt::format(
+          ", but compressed; unpack it first: {} FILE, or of systemd-coredump: coredumpctl dump "
+          "PID "
+          "-o core",
+          packer.unpack);
+    }
+  }
+  return "";
+}
+
 }  // namespace
 
 ElfFile ElfFile::open(const std::string& path) {
@@ -147,7 +175,7 @@ ElfFile ElfFile::open(const std::string& path) {
   }
   file.elf_ = elf_begin(descriptor, ELF_C_READ, nullptr);
   if (file.elf_ == nullptr || elf_kind(file.elf_) != ELF_K_ELF) {
-    throw FormatError(path + " is not an ELF file");
+    throw FormatError(path + " is not an ELF file" + how_to_unpack(descriptor));
   }
   file.read_headers();
   file.read_build_id();

@@ -23,7 +23,9 @@ class Shell:
         self.root = root
         self._process = subprocess.Popen(
             ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c",
-             'mount -t proc proc "$1/proc" && exec chroot "$1" env -i HOME=/root LANG=C.UTF-8 '
+             # A mount, as any root is: unshare asks for that.
+             'mount --bind "$1" "$1" && mount -t proc proc "$1/proc" && '
+             'exec chroot "$1" env -i HOME=/root LANG=C.UTF-8 '
              "PATH=/usr/sbin:/usr/bin:/sbin:/bin TERM=dumb COLUMNS=80 bash --norc", "sh", root],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             preexec_fn=harness.allow_cores)

@@ -146,9 +146,16 @@ def all_in_futex(pid: int) -> bool:
     return len(calls) > 1 and all(call.startswith(("202 ", "240 ")) for call in calls)
 
 
+@functools.cache
+def module_suffix(program: str = GDB) -> str:
+    """How the name of a native module ends that fits the Python inside this gdb."""
+    return output(program, "-nx", "-batch", "-ex",
+                  "python import sysconfig; print(sysconfig.get_config_var('EXT_SUFFIX'))", timeout=60)
+
+
 def module() -> pathlib.Path:
-    """The newest native module that PLUGIN can find."""
-    name = "_py_importlock.*.so"
+    """The newest native module for GDB that PLUGIN can find."""
+    name = "_py_importlock" + module_suffix()
     found = [*PLUGIN.parent.glob(name), *REPOSITORY.glob(f"build*/**/gdb_plugin/{name}")]
     return max(found, key=lambda path: path.stat().st_mtime)
 

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import termios
 import time
 
 import pytest
@@ -18,6 +19,7 @@ import harness
 COMMAND = pathlib.Path(os.environ.get(
     "PY_IMPORTLOCK", harness.REPOSITORY / "build" / "release" / "bin" / "py-importlock"))
 STATIC = harness.REPOSITORY / "build" / "static" / "bin" / "py-importlock"
+WITHOUT_COLUMNS = {key: value for key, value in os.environ.items() if key != "COLUMNS"}
 DEBUG = tuple("--debug-dir=%s" % place for place in harness.DEBUG_DIRECTORIES)
 
 
@@ -107,8 +109,21 @@ def test_bad_usage(tmp_path):
     refused("--no-such-option", "--no-such-option")
     refused("", "--json", "--dot", "1")
     refused("", "--frames", "many", "1")
+    refused("", "--width", "-1", "1")
     refused("", "--watch", "0", "1")
     refused("No such", tmp_path / "core")
+
+
+@pytest.mark.parametrize("start, unpack", [
+    (b"\x28\xb5\x2f\xfd", "zstd -d"), (b"\x04\x22\x4d\x18", "lz4 -d"), (b"\xfd7zXZ\0", "xz -dk"),
+    (b"\x1f\x8b", "gunzip -k"), (b"BZh", "bunzip2 -k")])
+def test_a_compressed_core_tells_how_to_unpack_it(tmp_path, start, unpack):
+    core = tmp_path / "core.zst"
+    core.write_bytes(start + bytes(100))
+    refused(f"{core} is not an ELF file, but compressed; unpack it first: {unpack} FILE, or of "
+            "systemd-coredump: coredumpctl dump PID -o core", core)
+    core.write_bytes(start[:1])
+    refused("is not an ELF file\n", core)
 
 
 def test_no_such_process():
@@ -208,11 +223,12 @@ def test_watch_tells_when_the_process_ends(hang):
     assert watcher.returncode == 2 and "not read" in rest + "not read"
 
 
-def on_terminal(*arguments, **environment):
+def on_terminal(*arguments, columns=80, **environment):
     master, slave = pty.openpty()
+    termios.tcsetwinsize(slave, (24, columns))
     child = subprocess.Popen([str(COMMAND), *map(str, arguments)], stdin=subprocess.DEVNULL,
                              stdout=slave, stderr=slave,
-                             env={**os.environ, "TERM": "xterm", **environment})
+                             env={**WITHOUT_COLUMNS, "TERM": "xterm", **environment})
     os.close(slave)
     text = b""
     while True:
@@ -234,6 +250,27 @@ def test_colour_on_a_terminal_only(hang):
     assert "\033" not in on_terminal(process.pid, NO_COLOR="1")
     assert "\033" not in on_terminal(process.pid, TERM="dumb")
     assert "\033" not in look(process.pid).stdout
+
+
+def test_width(hang):
+    process = hang("popen_in_import", "shared")
+
+    def fits(text, width):
+        lines = text.replace("\r", "").splitlines()
+        # A word is never broken, however long.
+        return (all(len(line) <= width or " " not in line.strip() for line in lines)
+                and max(map(len, lines)) > width - 20)
+
+    for columns in (40, 80, 132):
+        assert fits(on_terminal(process.pid, columns=columns, NO_COLOR="1"), columns)
+    assert fits(on_terminal(process.pid, columns=20, NO_COLOR="1"), 40)
+    assert fits(on_terminal(process.pid, columns=0, NO_COLOR="1"), 80)
+    assert fits(on_terminal(process.pid, columns=132, NO_COLOR="1", COLUMNS="100"), 100)
+    assert fits(on_terminal(process.pid, columns=132, NO_COLOR="1", COLUMNS="wide"), 132)
+    # A pipe has no width.
+    assert fits(look(process.pid, env={**os.environ, "COLUMNS": "132"}).stdout, 80)
+    assert fits(look("--width", 100, process.pid).stdout, 100)
+    assert "..." not in look("--width", 0, process.pid).stdout
 
 
 def test_help_fits_a_screen():

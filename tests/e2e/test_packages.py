@@ -33,13 +33,13 @@ def shell(tmp_path):
         yield shell
 
 
-def hang(shell: clean_root.Shell) -> int:
+def hang(shell: clean_root.Shell, python: str = "/opt/python2.7/bin/python2.7") -> int:
     """Starts the hang of fixtures/popen_in_import in the root, and waits until it hangs."""
     for name in ("popen_in_import", "ready.py"):
         copy = shutil.copytree if name == "popen_in_import" else shutil.copy
         copy(harness.FIXTURES / name, shell.root / "srv" / name)
     pid = int(shell.output(
-        "cd /srv; /opt/python2.7/bin/python2.7 -B popen_in_import/entry.py > /dev/null & echo $!"))
+        f"cd /srv; {python} -B popen_in_import/entry.py > /dev/null & echo $!"))
     shell.wait_until(
         f'[ "$(cut -d " " -f 1 /proc/{pid}/task/*/syscall | xargs)" = "202 202" ]')
     return pid
@@ -64,6 +64,20 @@ def test_deb_installed_and_used(shell):
     # The smallest root leaves manuals out of what is installed, not out of the list.
     assert {f"/usr/{path}" for path in HELD} <= set(held)
     shell.output("dpkg --purge py-importlock && ! ls /usr/lib/py-importlock")
+
+
+def test_auto_load_beside_libpython(shell):
+    """Of the .deb in /usr, with Python 2.7 in /usr as Debian had it: nothing need be sourced."""
+    clean_root.install_deb(shell)
+    shell.output("cd /opt/python2.7/root/usr && cp bin/python2.7 /usr/bin && cp -r lib/python2.7 /usr/lib &&"
+                 "cp share/gdb/auto-load/usr/bin/python2.7-gdb.py /usr/share/gdb/auto-load/usr/bin")
+    pid = hang(shell, "/usr/bin/python2.7")
+    for line in ("", "source /usr/lib/py-importlock/py-importlock.py"):
+        (shell.root / "root/.gdbinit").write_text(line)
+        text, status = shell.run(f"gdb -q -batch -p {pid} -ex py-importlock -ex 'help py-bt'")
+        assert status == 0 and text.count("\nDEADLOCK: MainThread") == 1, text
+        assert "Display the current python frame and all" in text, text
+        assert "Error" not in text and "Undefined" not in text, text
 
 
 def test_tgz_unpacked_anywhere_and_used(shell):

@@ -1,7 +1,8 @@
 """The commands of docs/runbooks, run in a clean root as a new user would, print what stands there.
 
 A block ```console holds commands after "$ " and what they print. Comments in the pages run what
-the reader does not see: <!-- run: COMMAND --> and <!-- until: COMMAND -->, which polls. Each page
+the reader does not see: <!-- run: COMMAND --> and <!-- until: COMMAND -->, which polls; offstage.sh
+has functions for them. Each page
 starts from the hang of fixtures/spool_worker under supervisor, with three messages that wait.
 PY_IMPORTLOCK_UPDATE=1 writes the outputs anew.
 """
@@ -40,13 +41,18 @@ class Reader:
     def know(self, *pids: str) -> None:
         self._pids += pids
 
+    def _real(self, command: str) -> str:
+        return re.sub(r"\b42(4\d)\b", lambda found: self._pids[int(found[0]) - 4242], command)
+
     def output(self, command: str) -> str:
-        real = re.sub(r"\b42(4\d)\b", lambda found: self._pids[int(found[0]) - 4242], command)
-        text = self._shell.run(real)[0]
+        text = self._shell.run(self._real(command))[0]
         text = re.sub(r"\b4\d{4}\b", self._shown, text)
         text = re.sub(r"\b0x[0-9a-f]{6,}\b", "0x7f3e9a1c2700", text)
         text = re.sub(r"\b[0-9a-f]{40}\b", "6f1c4d0b5e2a79838d94a5b6c7d8e9f001122334", text)
         text = re.sub(r"\buptime \d:\d\d:\d\d", "uptime 0:07:12", text)
+        # coredumpctl's columns.
+        text = re.sub(r"\b[A-Z][a-z]{2} \d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "Mon 2026-03-02 09:14:05", text)
+        text = re.sub(r"\b\d\.\dM$", "1.3M", text, flags=re.M)
         if text and not text.endswith("\n"):
             text += "\n"
         return text
@@ -56,7 +62,7 @@ class Reader:
 
         def item(found: re.Match) -> str:
             if found["how"] == "run":
-                self._shell.output(found["hidden"])
+                self._shell.output(self._real(found["hidden"]))
             elif found["how"] == "until":
                 self._shell.wait_until(found["hidden"])
             else:
@@ -74,8 +80,10 @@ def reader(tmp_path):
         clean_root.install_deb(shell)
         for name in ("spool_worker", "spool_worker_corrected"):
             shutil.copytree(harness.FIXTURES / name, shell.root / "srv" / name)
+        shutil.copy(pathlib.Path(__file__).with_name("offstage.sh"), shell.root / "root")
         shutil.copy(harness.FIXTURES / "ready.py", shell.root / "srv")
         shell.output(
+            ". /root/offstage.sh;"
             "cp -r /srv/spool_worker /srv/videoin;"
             "cp /srv/spool_worker/videoin.conf /etc/supervisor/conf.d/;"
             "mkdir /var/spool/videoin; touch /var/spool/videoin/{1,2,3}.job;"
