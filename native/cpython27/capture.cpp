@@ -338,7 +338,9 @@ class Capture {
     });
     step([&] {
       const auto& owner = snapshot_.import_lock.owner;
-      if (thread.import_lock_evidence.empty() && owner && *owner == thread.ident &&
+      // Where no thread has the owner's id, that id may be damaged.
+      if (thread.import_lock_evidence.empty() && owner && *owner &&
+          (**owner == *thread.ident || matcher_.thread_of(**owner) == nullptr) &&
           imports.keeps_import_lock(frames)) {
         thread.import_lock_evidence = "imp.acquire_lock";
       }

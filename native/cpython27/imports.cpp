@@ -73,7 +73,8 @@ std::optional<Operation> ImportReader::operation(const std::vector<RawFrame>& fr
   const auto function = library_.function(frames.front().code_address);
   if (function == Function::codec_search) {
     return Operation{Kind::codec_lookup, "codec lookup",
-                     std::min<std::size_t>(1, frames.size() - 1)};
+                     std::min<std::size_t>(1, frames.size() - 1),
+                     imports_under_lock(frames.front())};
   }
   if (const auto name = imported_name(frames.front())) {
     const bool for_another = function == Function::import_module && frames.size() > 1;
@@ -88,7 +89,10 @@ std::optional<Operation> ImportReader::operation(const std::vector<RawFrame>& fr
     return Operation{Kind::fork, "os." + name.substr(name.find('.') + 1), 0, true};
   }
   if (name == "imp.acquire_lock") return Operation{Kind::acquire_import_lock, name, 0, true};
-  if (among(codec_users, name)) return Operation{Kind::codec_lookup, "codec lookup", 0};
+  if (among(codec_users, name)) {
+    // getaddrinfo(3) waits for others' answers and locks, after the codec that it needs.
+    return Operation{Kind::codec_lookup, "codec lookup", 0, name != "_socket.getaddrinfo"};
+  }
   return Operation{Kind::call, name, 0};
 }
 
@@ -119,7 +123,7 @@ bool ImportReader::keeps_import_lock(const std::vector<RawFrame>& frames) {
       const auto instruction = frames_.step(frame, at);
       if (!instruction) break;
       if (instruction->opcode == Opcode::load_attr) {
-        object = attribute_or_null(object, frames_.name_operand(frame, *instruction));
+        object = objects_.attribute(object, frames_.name_operand(frame, *instruction));
       } else if (instruction->opcode == Opcode::call_function) {
         const auto called = frames_.c_function(object);
         if (called && called->name == "imp.acquire_lock") keeps = true;

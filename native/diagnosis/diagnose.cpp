@@ -83,6 +83,12 @@ class Judgement {
       const auto user = std::ranges::find_if(report_.threads, [](const ThreadReport& thread) {
         return thread.facts.lwp && !thread.facts.importing.empty();
       });
+      if (report_.import_lock.owner && *report_.import_lock.owner) {
+        verdict.summary = "The import lock is said never to have been used, but it has an owner.";
+        verdict.advice = "See the problems below.";
+        report_.problems.emplace_back("import_lock is null though import_lock_thread is set");
+        return;
+      }
       if (user != report_.threads.end()) {
         verdict.summary = fmt::format(
             "The import lock is said never to have been used, but {} "
@@ -121,6 +127,12 @@ class Judgement {
     if (!patient[*found_.owner] && !found_.import_waiters.empty()) {
       auto cycle = graph.cycle_through(*found_.owner, patient, suspects());
       if (cycle.empty()) cycle = graph.cycle_behind(*found_.owner);
+      const auto any_ends = [&](Index i) { return graph.nodes()[i].any; };
+      const bool all = found_.all_thread_states && !found_.has_parted_threads();
+      if (!all && std::ranges::any_of(cycle, any_ends)) {
+        conclude_doubtful("a thread that could end its wait may not have been read");
+        return;
+      }
       if (!cycle.empty()) {
         report_.verdict.certain =
             !graph.can_progress(TimeOuts::end_the_wait, true, found_.owner)[*found_.owner];
@@ -141,12 +153,7 @@ class Judgement {
       return;
     }
     if (const auto doubt = this->doubt(); !doubt.empty()) {
-      report_.verdict.kind = VerdictKind::unknown;
-      report_.verdict.summary =
-          fmt::format("{} holds the import lock{}, but {}.", label(found_.facts(*found_.owner)),
-                      words_.while_importing(), doubt);
-      report_.verdict.advice = "See the problems below.";
-      if (report_.problems.empty()) report_.problems.push_back(doubt);
+      conclude_doubtful(doubt);
       return;
     }
     const auto& waits = report_.threads.at(*found_.owner).waits_for;
@@ -165,6 +172,16 @@ class Judgement {
     add_abandoned_locks();
   }
 
+  void conclude_doubtful(const std::string& doubt) {
+    auto& verdict = report_.verdict;
+    verdict.kind = VerdictKind::unknown;
+    verdict.summary =
+        fmt::format("{} holds the import lock{}, but {}.", label(found_.facts(*found_.owner)),
+                    words_.while_importing(), doubt);
+    verdict.advice = "See the problems below.";
+    if (report_.problems.empty()) report_.problems.push_back(doubt);
+  }
+
   /// What was not read but could show a deadlock; empty where nothing could.
   [[nodiscard]] std::string doubt() const {
     if (!report_.import_lock.lock) return "who waits for it cannot be told";
@@ -177,13 +194,7 @@ class Judgement {
     }
     if (!thread_waits_inside(*found_.owner)) return "";
     if (!found_.knows_gil()) return "who holds the GIL could not be read";
-    const auto any = [&](bool lwp, auto missing) {
-      return std::ranges::any_of(calls, [&](const ThreadReport& thread) {
-        return thread.facts.lwp.has_value() == lwp && missing(thread.facts);
-      });
-    };
-    if (any(true, [](const ThreadFacts& thread) { return !thread.ident; }) &&
-        any(false, [](const ThreadFacts& thread) { return thread.python; })) {
+    if (found_.has_parted_threads()) {
       return "the pthread ids of some threads could not be read";
     }
     if (found_.import_waiters.empty()) return "";

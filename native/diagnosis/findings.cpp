@@ -231,11 +231,22 @@ std::string Findings::contradiction() const {
   // The body of a module runs in the thread that holds the lock alone (Python/import.c).
   for (const auto& thread : report.threads) {
     const auto& facts = thread.facts;
-    if (!facts.lwp || facts.importing.empty() || !facts.ident) continue;
+    const bool keeps = facts.import_lock_evidence == "imp.acquire_lock";
+    if (!facts.lwp || (facts.importing.empty() && !keeps) || !facts.ident) continue;
     if (*facts.ident == **report.import_lock.owner) continue;
-    return fmt::format("LWP {} is importing under another id than the owner's", *facts.lwp);
+    return fmt::format("LWP {} {} under another id than the owner's", *facts.lwp,
+                       keeps ? "has called imp.acquire_lock" : "is importing");
   }
   return "";
+}
+
+bool Findings::has_parted_threads() const {
+  const auto any = [&](auto holds) {
+    return std::ranges::any_of(report.threads,
+                               [&](const ThreadReport& thread) { return holds(thread.facts); });
+  };
+  return any([](const ThreadFacts& facts) { return facts.lwp && !facts.ident; }) &&
+         any([](const ThreadFacts& facts) { return !facts.lwp && facts.python; });
 }
 
 bool Findings::knows_gil() const {

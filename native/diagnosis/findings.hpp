@@ -29,6 +29,8 @@ class Findings {
   [[nodiscard]] std::string contradiction() const;
   /// Whether it is known who holds the GIL, or that nobody does.
   [[nodiscard]] bool knows_gil() const;
+  /// Whether a thread without an id and a thread state without a thread may be one.
+  [[nodiscard]] bool has_parted_threads() const;
   /// Who can end whose wait.
   [[nodiscard]] WaitGraph graph() const;
 

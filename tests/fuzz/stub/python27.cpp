@@ -24,6 +24,9 @@ TYPE(PyList_Type);
 TYPE(PyCell_Type);
 TYPE(PyCapsule_Type);
 EXPORTED void* _PyThreadState_Current = nullptr;
+#ifdef IMPORTLOCK_PYDEBUG
+EXPORTED void* _Py_PrintReferences = nullptr;
+#endif
 
 // Hidden, and so in the symbol table alone, as static variables are.
 void* import_lock = nullptr;

@@ -178,6 +178,17 @@ BOOST_AUTO_TEST_CASE(a_wait_inside_is_no_slow_import_while_the_gil_is_unknown) {
   BOOST_TEST((diagnose(snapshot).verdict.kind == VerdictKind::unknown));
 }
 
+BOOST_AUTO_TEST_CASE(a_thread_that_was_not_read_may_end_a_wait_that_any_can) {
+  auto snapshot = fork_hang();
+  snapshot.all_thread_states = false;
+  BOOST_TEST((diagnose(snapshot).verdict.kind == VerdictKind::deadlock));
+  snapshot.threads[0].wait->kind = PythonWait::Kind::event;
+  snapshot.threads[0].wait->thread.reset();
+  BOOST_TEST((diagnose(snapshot).verdict.kind == VerdictKind::unknown));
+  snapshot.all_thread_states = true;
+  BOOST_TEST((diagnose(snapshot).verdict.kind == VerdictKind::deadlock));
+}
+
 BOOST_AUTO_TEST_CASE(an_import_without_an_import_lock_is_unknown) {
   auto snapshot = fork_hang();
   snapshot.import_lock.lock = LockFacts{};
