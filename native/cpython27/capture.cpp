@@ -28,7 +28,7 @@ namespace importlock {
 namespace {
 
 // Beside those of the threads that there are: a fork in C leaves its parent's behind.
-constexpr std::size_t most_left_over_states = 20'000;
+constexpr std::size_t most_left_over_states = 10'000;
 constexpr std::size_t most_interpreters = 1'000;
 constexpr std::size_t most_frames = 200'000;  // of all threads
 // Of what is kept of all frames, which is 8 MiB for 1,000 threads of 50 frames.
@@ -116,7 +116,7 @@ class Capture {
     try {
       std::unordered_set<Address> interpreters;
       for (auto state = objects_.pointer(require(interpreter_.variables.interp_head));
-           !state.is_null() && interpreters.size() < most_interpreters;
+           !state.is_null();
            state = objects_.pointer(state + interpreter_.layout.interpreter_state.next)) {
         if (!interpreters.insert(state).second) throw FormatError("a loop");
         if (interpreters.size() > most_interpreters) {

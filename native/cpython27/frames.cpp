@@ -13,7 +13,7 @@ namespace importlock {
 namespace {
 
 // sys.setrecursionlimit is 1000 by default, and the C stack ends long before this.
-constexpr std::size_t longest_chain = 50'000;
+constexpr std::size_t longest_chain = 20'000;
 constexpr std::size_t most_names = 65536;
 constexpr std::size_t most_codes = 100'000;
 constexpr std::size_t most_code_bytes = std::size_t{16} << 20;  // what is on stacks: some 100 KiB
