@@ -89,6 +89,12 @@ class Judgement {
         report_.problems.emplace_back("import_lock is null though import_lock_thread is set");
         return;
       }
+      if (!report_.problems.empty()) {
+        verdict.summary =
+            "The import lock is said never to have been used, but not all could be read.";
+        verdict.advice = "See the problems below.";
+        return;
+      }
       if (user != report_.threads.end()) {
         verdict.summary = fmt::format(
             "The import lock is said never to have been used, but {} "
@@ -361,8 +367,20 @@ class Judgement {
     }
     if (!waits) return;
     verdict.evidence.push_back(wait_sentence(report_.threads.at(*found_.owner)) + ".");
-    // It may be for a thread of this process.
-    verdict.certain = waits->kind != WaitKind::unknown;
+    verdict.certain = !waits_for_the_unknown(*found_.owner);
+  }
+
+  /// Whether the thread, or one that it waits for, is in a wait that may be for a thread of this
+  /// process and for which none is known.
+  [[nodiscard]] bool waits_for_the_unknown(Index i) const {
+    const auto graph = found_.graph();
+    auto at = std::optional(i);
+    for (Index steps = 0; at && steps < report_.threads.size(); ++steps) {
+      const auto& waits = report_.threads[*at].waits_for;
+      if (waits && waits->kind == WaitKind::unknown) return true;
+      at = graph.nodes()[*at].by;
+    }
+    return false;
   }
 
   void conclude_without_owner() {
