@@ -12,7 +12,6 @@ import os
 import re
 import signal
 import sys
-import sysconfig
 
 import gdb
 
@@ -29,8 +28,11 @@ def _load_module():
     version = "%d.%d" % sys.version_info[:2]
     places = [_HERE] + sorted(glob.glob(os.path.join(_HERE, "..", "build*", "gdb_plugin"))
                               + glob.glob(os.path.join(_HERE, "..", "build*", "*", "gdb_plugin")))
-    # Python 2 has no such suffix, and pybind11 makes nothing for it.
-    suffix = sysconfig.get_config_var("EXT_SUFFIX") or ".python-%s.so" % version
+    try:
+        from importlib.machinery import EXTENSION_SUFFIXES
+        suffix = EXTENSION_SUFFIXES[0]
+    except ImportError:  # of Python 2, for which pybind11 makes nothing
+        suffix = ".python-%s.so" % version
     paths = [os.path.join(place, _MODULE + suffix) for place in places]
     found = [path for path in paths if os.path.exists(path)]
     if not found:

@@ -89,6 +89,12 @@ class Judgement {
         report_.problems.emplace_back("import_lock is null though import_lock_thread is set");
         return;
       }
+      if (!report_.problems.empty()) {
+        verdict.summary =
+            "The import lock is said never to have been used, but not all could be read.";
+        verdict.advice = "See the problems below.";
+        return;
+      }
       if (user != report_.threads.end()) {
         verdict.summary = fmt::format(
             "The import lock is said never to have been used, but {} "
@@ -363,8 +369,20 @@ class Judgement {
     verdict.certain = found_.all_thread_states;
     if (!waits) return;
     verdict.evidence.push_back(wait_sentence(report_.threads.at(*found_.owner)) + ".");
-    // It may be for a thread of this process.
-    if (waits->kind == WaitKind::unknown) verdict.certain = false;
+    if (waits_for_the_unknown(*found_.owner)) verdict.certain = false;
+  }
+
+  /// Whether the thread, or one that it waits for, is in a wait that may be for a thread of this
+  /// process and for which none is known.
+  [[nodiscard]] bool waits_for_the_unknown(Index i) const {
+    const auto graph = found_.graph();
+    auto at = std::optional(i);
+    for (Index steps = 0; at && steps < report_.threads.size(); ++steps) {
+      const auto& waits = report_.threads[*at].waits_for;
+      if (waits && waits->kind == WaitKind::unknown) return true;
+      at = graph.nodes()[*at].by;
+    }
+    return false;
   }
 
   void conclude_without_owner() {

@@ -36,7 +36,7 @@ void keeps_the_contract(Memory& memory) {
                                         std::pair{Address{first.value() - 1}, std::size_t{1}},
                                         std::pair{Address{0}, std::size_t{8}},
                                         std::pair{Address{~std::uint64_t{3}}, std::size_t{8}}}) {
-    const auto fails_there = [&](const FaultError& error) {
+    const auto fails_there = [address = address, length = length](const FaultError& error) {
       return error.address() == address && error.size() == length;
     };
     BOOST_CHECK_EXCEPTION(static_cast<void>(memory.bytes(address, length)), FaultError,
