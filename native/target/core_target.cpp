@@ -145,16 +145,21 @@ Target core_target(const std::string& path, FileLookup files) {
   Target target;
   target.architecture = *architecture;
   const auto notes = read_core_notes(core, *architecture);
-  if (const auto claimed = size_claimed(core); claimed > core.size() || !notes.whole) {
+  const auto claimed = size_claimed(core);
+  const bool cut_short = claimed > core.size();
+  if (cut_short) {
     target.problems.push_back(
         fmt::format("core {} is cut short: it has {} of {} bytes, and what lies in the rest could "
                     "not be read; mind the limit on its size (ulimit -c) and the space on the disk",
                     path, core.size(), claimed));
+  } else if (!notes.whole) {
+    target.problems.push_back(
+        fmt::format("the notes of core {} are damaged, so that threads may be missing", path));
   }
   target.all_threads = notes.whole;
   if (notes.threads.empty()) {
-    throw TargetError(fmt::format("core {} names no thread{}", path,
-                                  target.problems.empty() ? "" : ": it is cut short"));
+    throw TargetError(
+        fmt::format("core {} names no thread{}", path, cut_short ? ": it is cut short" : ""));
   }
   files.roots.emplace_back();
   target.mappings = mappings_of_core(core, files, notes.program_headers);

@@ -63,16 +63,16 @@ class Core:
         self.stream.seek(self.offset(address))
         self.stream.write(struct.pack("<i", number))
 
-    def add(self, address: int, contents: bytes) -> None:
-        """A segment more, and the program headers at the end of the file, where there is room."""
+    def add(self, address: int, contents: bytes, kind: int = 1) -> None:
+        """A segment more (PT_LOAD, or PT_NOTE), and the program headers at the end of the file, where there is room."""
         self.stream.seek(self.table)
         headers = self.stream.read(56 * self.number)
         offset = (self.stream.seek(0, 2) + 4095) & ~4095
         self.stream.seek(offset)
         self.stream.write(contents)
         self.segments.append((address, offset, len(contents)))
-        headers += struct.pack("<IIQQQQQQ", 1, 6, offset, address, 0, len(contents), len(contents),
-                               4096)
+        headers += struct.pack("<IIQQQQQQ", kind, 6, offset, address, 0, len(contents),
+                               len(contents), 4096)
         self.number += 1
         self.table = self.stream.tell()
         self.stream.write(headers)
@@ -116,6 +116,18 @@ def million_states(hang: Hang) -> None:
         states += struct.pack(f"<{len(words)}Q", *words)
     hang.core.add(FREE, bytes(states))
     hang.core.put(hang.states[-1] + STATE_NEXT, FREE)
+
+
+def many_threads(hang: Hang) -> None:
+    """NT_PRSTATUS of 200,000 threads that all wait for the import lock's word."""
+    status = bytearray(336)
+    struct.pack_into("<2Q", status, 112 + 8 * 9, 0, 0)
+    struct.pack_into("<Q", status, 112 + 8 * 15, 202)  # orig_rax: futex
+    notes = bytearray()
+    for i in range(200_000):
+        struct.pack_into("<i", status, 32, 1_000_000 + i)
+        notes += struct.pack("<3I", 5, len(status), 1) + b"CORE".ljust(8, b"\0") + status
+    hang.core.add(0, bytes(notes), kind=4)
 
 
 def interpreters_loop(hang: Hang) -> None:
@@ -193,7 +205,7 @@ def long_code(hang: Hang) -> None:
         hang.core.put_number(hang.frame + FRAME_BLOCKSTACK + 4 * i, value)
 
 
-CASES = (states_loop, million_states, interpreters_loop, many_interpreters, frames_loop,
+CASES = (states_loop, million_states, many_threads, interpreters_loop, many_interpreters, frames_loop,
          endless_frames, endless_text, endless_dict, full_dict, dict_of_long_keys, long_code)
 
 
