@@ -13,7 +13,7 @@ namespace {
 
 // Of those that are read, NT_AUXV is the largest: some 400 bytes.
 constexpr std::uint64_t largest_note = 4096;
-constexpr std::size_t most_threads = 20'000;
+constexpr std::size_t most_threads = 16'384;
 
 /// Where struct elf_prstatus (include/linux/elfcore.h) and elf_gregset_t (arch/*/include/asm/elf.h)
 /// have what we read: bytes from the start, and indices of registers.
