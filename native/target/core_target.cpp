@@ -145,11 +145,15 @@ Target core_target(const std::string& path, FileLookup files) {
   Target target;
   target.architecture = *architecture;
   const auto notes = read_core_notes(core, *architecture);
-  if (const auto claimed = size_claimed(core); claimed > core.size() || !notes.whole) {
+  if (const auto claimed = size_claimed(core); claimed > core.size()) {
     target.problems.push_back(
         fmt::format("core {} is cut short: it has {} of {} bytes, and what lies in the rest could "
                     "not be read; mind the limit on its size (ulimit -c) and the space on the disk",
                     path, core.size(), claimed));
+  }
+  if (!notes.whole && target.problems.empty()) {
+    target.problems.push_back(
+        fmt::format("core {} is damaged: its notes break off, or lack a thread", path));
   }
   target.all_threads = notes.whole;
   if (notes.threads.empty()) {
