@@ -203,6 +203,7 @@ class Judgement {
     if (found_.has_parted_threads()) {
       return "the pthread ids of some threads could not be read";
     }
+    if (!found_.all_thread_states) return "the list of threads could not be read whole";
     if (found_.import_waiters.empty()) return "";
     const bool whole =
         found_.all_thread_states && std::ranges::all_of(calls, [](const auto& thread) {

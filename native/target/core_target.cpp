@@ -154,7 +154,7 @@ Target core_target(const std::string& path, FileLookup files) {
                     path, core.size(), claimed));
   } else if (!notes.whole) {
     target.problems.push_back(
-        fmt::format("the notes of core {} are damaged, so that threads may be missing", path));
+        fmt::format("core {} is damaged: its notes break off, or lack a thread", path));
   }
   target.all_threads = notes.whole;
   if (notes.threads.empty()) {
