@@ -26,10 +26,10 @@ Layout layout_for(unsigned word, bool pydebug, unsigned unicode_width) {
   at.code = {field(16, 8),  field(20, 12), field(24, 16), field(32, 24), field(40, 28),
              field(48, 32), field(56, 36), field(64, 40), field(72, 44), field(80, 48),
              field(88, 52), field(96, 56), field(104, 60)};
-  at.string = {field(36, 20)};
+  at.string = {field(24, 12), field(36, 20)};
   at.unicode = {field(16, 8), field(24, 12)};
   at.dict = {field(24, 12), field(32, 16), field(40, 20)};
-  at.dict_entry = {plain(8, 4), plain(16, 8), plain(24, 12)};
+  at.dict_entry = {0, plain(8, 4), plain(16, 8), plain(24, 12)};
   at.integer = {field(16, 8)};
   at.long_integer = {field(24, 12)};
   at.instance = {field(16, 8), field(24, 12)};

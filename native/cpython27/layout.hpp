@@ -36,7 +36,7 @@ struct Layout {
     Offset b_type, b_handler, b_level, size;
   } try_block;
   struct {
-    Offset ob_sval;
+    Offset ob_shash, ob_sval;
   } string;
   struct {
     Offset length, str;
@@ -45,7 +45,7 @@ struct Layout {
     Offset ma_used, ma_mask, ma_table;
   } dict;
   struct {
-    Offset me_key, me_value, size;
+    Offset me_hash, me_key, me_value, size;
   } dict_entry;
   struct {
     Offset ob_ival;

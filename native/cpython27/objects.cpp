@@ -14,6 +14,7 @@ namespace {
 constexpr std::uint64_t longest_string = 1 << 24;
 constexpr std::uint64_t longest_code = 1 << 20;     // co_code and co_lnotab of real modules: less
 constexpr std::uint64_t most_dict_slots = 1 << 22;  // sys.modules of a huge program: some 2^14
+constexpr std::uint64_t most_probes = 10'000;       // a lookup takes one or two
 constexpr int longest_type_chain = 100;
 constexpr std::size_t most_remembered = 1 << 15;
 
@@ -185,6 +186,63 @@ Address Objects::item(Address dict, std::string_view key) {
   if (items_.size() > most_remembered) items_.clear();
   auto& known = items_[dict];
   if (const auto found = known.find(key); found != known.end()) return found->second;
+  const auto value = knows_hashes(dict) ? item_by_hash(dict, key) : item_by_text(dict, key);
+  known.emplace(key, value);
+  return value;
+}
+
+std::uint64_t Objects::hash_of(std::string_view text) const {
+  if (text.empty()) return 0;
+  std::uint64_t hash = std::uint64_t{static_cast<unsigned char>(text[0])} << 7;
+  for (const char c : text) hash = (1000003 * hash) ^ static_cast<unsigned char>(c);
+  hash = to_word(hash ^ text.size(), layout_.word);
+  const auto error = to_word(~std::uint64_t{0}, layout_.word);
+  return hash == error ? error - 1 : hash;
+}
+
+bool Objects::knows_hashes(Address dict) {
+  // One key tells: the secret is the process's (Python/random.c, _PyRandom_Init).
+  if (knows_hashes_) return *knows_hashes_;
+  for_each_item(dict, [&](Address key, Address) {
+    if (knows_hashes_) return false;
+    try {
+      if (!is(key, types_.string)) return true;
+      const auto name = known_name(key).value_or("");
+      if (!name.empty()) {
+        knows_hashes_ = pointer(key + layout_.string.ob_shash) == Address{hash_of(name)};
+      }
+    } catch (const Error&) {
+      // Another key may be sound.
+    }
+    return true;
+  });
+  return knows_hashes_.value_or(false);
+}
+
+Address Objects::item_by_hash(Address dict, std::string_view key) {
+  if (!derives_from(dict, types_.dict)) return {};
+  const auto mask = pointer(dict + layout_.dict.ma_mask).value();
+  if (mask >= most_dict_slots) throw LimitError("a dict of the target claims an absurd size");
+  const auto table = pointer(dict + layout_.dict.ma_table);
+  const auto& entry = layout_.dict_entry;
+  const auto hash = hash_of(key);
+  // Objects/dictobject.c, lookdict_string.
+  auto slot = hash;
+  auto perturb = hash;
+  for (std::uint64_t probes = 0; probes <= std::min(mask, most_probes); ++probes) {
+    const auto at = table + (slot & mask) * entry.size;
+    const auto candidate = pointer(at + entry.me_key);
+    if (candidate.is_null()) return {};
+    if (pointer(at + entry.me_hash) == Address{hash} && known_name(candidate) == key) {
+      return pointer(at + entry.me_value);
+    }
+    slot = to_word(slot * 5 + perturb + 1, layout_.word);
+    perturb >>= 5;
+  }
+  return {};
+}
+
+Address Objects::item_by_text(Address dict, std::string_view key) {
   Address result;
   bool damaged = false;
   for_each_item(dict, [&](Address candidate, Address value) {
@@ -200,7 +258,6 @@ Address Objects::item(Address dict, std::string_view key) {
   });
   // It may be the one that was asked for.
   if (damaged && result.is_null()) throw FormatError("a key of a dict could not be read");
-  known.emplace(key, result);
   return result;
 }
 

@@ -66,12 +66,21 @@ class Objects {
   std::string c_string(Address at, std::size_t most = 256);
 
  private:
+  /// The value of a key in a dict, or null, by looking at each item.
+  Address item_by_text(Address dict, std::string_view key);
+  /// The same by the key's hash, as the interpreter itself looks it up.
+  Address item_by_hash(Address dict, std::string_view key);
+  /// Whether the hash of a str can be told: it cannot where it is randomised (python -R).
+  bool knows_hashes(Address dict);
+  /// Objects/stringobject.c, string_hash, without a secret.
+  [[nodiscard]] std::uint64_t hash_of(std::string_view text) const;
   /// At most 256 bytes of it; nothing where it is no string.
   const std::optional<std::string>& known_name(Address object);
 
   Memory& memory_;
   const Layout& layout_;
   const TypeObjects& types_;
+  std::optional<bool> knows_hashes_;
   std::unordered_map<Address, std::optional<std::string>> names_;
   /// What item() found, by dict and key: threads that are alike look the same names up.
   std::unordered_map<Address, std::map<std::string, Address, std::less<>>> items_;
