@@ -13,8 +13,8 @@ namespace importlock {
 
 void CachedMemory::Unmap::operator()(std::byte* chunk) const { ::munmap(chunk, chunk_size); }
 
-const std::byte* CachedMemory::fetched(Address start) {
-  if (unused_.empty()) {
+const std::byte* CachedMemory::fetched(Address start, std::size_t size) {
+  if (unused_.size() < size) {
     if (used_chunks_ == most_chunks) forget();
     if (used_chunks_ == chunks_.size()) {
       void* const chunk = ::mmap(nullptr, chunk_size, PROT_READ | PROT_WRITE,
@@ -24,25 +24,36 @@ const std::byte* CachedMemory::fetched(Address start) {
     }
     unused_ = {chunks_[used_chunks_++].get(), chunk_size};
   }
-  charge(page_size);
-  if (!source_(start, unused_.first(page_size))) return nullptr;  // a part may still be readable
+  charge(size);
+  if (!source_(start, unused_.first(size))) return nullptr;  // a part may still be readable
   const auto* const bytes = unused_.data();
-  unused_ = unused_.subspan(page_size);
+  unused_ = unused_.subspan(size);
   return bytes;
 }
 
 const std::byte* CachedMemory::page(Address start) {
   if (last_ != nullptr && last_start_ == start) return last_;
-  const auto found = pages_.find(start);
-  if (found != pages_.end()) {
-    last_ = found->second;
-  } else {
+  auto found = pages_.find(start);
+  if (found == pages_.end()) {
     if (pages_.size() >= most_pages) forget();
-    last_ = fetched(start);
-    pages_.emplace(start, last_);
+    if (++fetches_ > fetches_of_a_small_program) fetch_around(start);
+    found = pages_.find(start);
+  }
+  if (found == pages_.end()) {
+    const auto* const bytes = fetched(start, page_size);  // may forget all pages
+    found = pages_.emplace(start, bytes).first;
   }
   last_start_ = start;
+  last_ = found->second;
   return last_;
+}
+
+void CachedMemory::fetch_around(Address start) {
+  const Address block{start.value() - start.value() % block_size};
+  const auto* const bytes = fetched(block, block_size);
+  for (std::size_t at = 0; bytes != nullptr && at < block_size; at += page_size) {
+    pages_.try_emplace(block + at, bytes + at);
+  }
 }
 
 void CachedMemory::forget() {

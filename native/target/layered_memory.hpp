@@ -30,6 +30,10 @@ class CachedMemory : public Memory {
 
  private:
   static constexpr std::size_t page_size = 4096;
+  /// Of a small program most neighbours of a page are never asked for; of the many frames of a
+  /// large one they are, and a read of four pages takes hardly longer than one of one.
+  static constexpr std::size_t block_size = 4 * page_size;
+  static constexpr std::size_t fetches_of_a_small_program = 512;
   /// Mapped with its pages in place: a page fault for each costs more than the copy into it.
   static constexpr std::size_t chunk_size = std::size_t{128} << 10;
   static constexpr std::size_t most_chunks = 32;
@@ -45,13 +49,15 @@ class CachedMemory : public Memory {
   void charge(std::size_t bytes);
   /// Null where it cannot be fetched whole.
   const std::byte* page(Address start);
-  const std::byte* fetched(Address start);
+  const std::byte* fetched(Address start, std::size_t size);
+  void fetch_around(Address start);
   void forget();
 
   Source source_;
   std::unordered_map<Address, const std::byte*> pages_;  ///< null: cannot be fetched
   std::vector<std::unique_ptr<std::byte, Unmap>> chunks_;
   std::size_t work_ = 0;
+  std::size_t fetches_ = 0;
   std::size_t used_chunks_ = 0;  ///< since all was forgotten; the others wait to be used again
   std::span<std::byte> unused_;  ///< of the last one used
   Address last_start_;           ///< of the page asked for last, which is mostly the next one too

@@ -104,6 +104,16 @@ def refused(message, *arguments, **options):
     assert message in result.stderr, result.stderr
 
 
+def test_randomised_hashes(tmp_path):
+    """Names in dictionaries are then found by their text."""
+    with harness.started("popen_in_import", "shared", tmp_path / "run",
+                         environment={"PYTHONHASHSEED": "77"}) as process:
+        report = report_of(str(process.pid))
+    assert report["verdict"]["kind"] == "deadlock" and report["verdict"]["certain"]
+    assert report["problems"] == []
+    assert [thread["name"] for thread in report["threads"]] == ["MainThread", "Thread-1"]
+
+
 def test_bad_usage(tmp_path):
     refused("--help")
     refused("--no-such-option", "--no-such-option")
