@@ -64,6 +64,7 @@ std::vector<Segment> sound_segments(const ElfFile& core) {
   std::iota(order.begin(), order.end(), std::size_t{0});
   constexpr std::uint64_t page_size = 4096;  // the smallest there is
   std::vector<bool> damaged;
+  damaged.reserve(segments.size());
   for (const auto& segment : segments) {
     damaged.push_back(static_cast<std::uint64_t>(segment.address) % page_size != 0);
   }
