@@ -29,34 +29,22 @@ def hang(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., har
         yield start
 
 
-@pytest.fixture(scope="session")
-def verdict_table(request: pytest.FixtureRequest) -> list[dict[str, str]]:
-    """Rows, by column, of a table that the end of the run prints."""
-    return _table(request.config, "verdicts, expected and got")
+def _rows_of(title: str):
+    """A fixture that gives the rows, by column, of a table that the end of the run prints."""
+
+    @pytest.fixture(scope="session")
+    def rows(request: pytest.FixtureRequest) -> list[dict[str, str]]:
+        return _table(request.config, title)
+
+    return rows
 
 
-@pytest.fixture(scope="session")
-def build_table(request: pytest.FixtureRequest) -> list[dict[str, str]]:
-    """The same of the builds."""
-    return _table(request.config, "builds, how the lock was found, and the verdicts")
-
-
-@pytest.fixture(scope="session")
-def gdb_table(request: pytest.FixtureRequest) -> list[dict[str, str]]:
-    """The same of the gdbs."""
-    return _table(request.config, "gdbs, the Python inside, the door, and the verdicts")
-
-
-@pytest.fixture(scope="session")
-def fault_table(request: pytest.FixtureRequest) -> list[dict[str, str]]:
-    """The same of faults."""
-    return _table(request.config, "faults, and the verdicts that they changed")
-
-
-@pytest.fixture(scope="session")
-def soak_table(request: pytest.FixtureRequest) -> list[dict[str, str]]:
-    """The same of the soak test."""
-    return _table(request.config, "looks at programs that are not hung, and the verdicts")
+verdict_table = _rows_of("verdicts, expected and got")
+build_table = _rows_of("builds, how the lock was found, and the verdicts")
+gdb_table = _rows_of("gdbs, the Python inside, the door, and the verdicts")
+fault_table = _rows_of("faults, and the verdicts that they changed")
+claim_table = _rows_of("cores that claim too much, and what a look at them took")
+soak_table = _rows_of("looks at programs that are not hung, and the verdicts")
 
 
 def _table(config: pytest.Config, title: str) -> list[dict[str, str]]:
