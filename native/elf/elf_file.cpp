@@ -107,8 +107,12 @@ std::uint64_t sections_claimed(int descriptor) {
 }
 
 bool claims_too_many_sections(int descriptor) {
-  return sections_claimed<Elf64_Ehdr, Elf64_Shdr>(descriptor) > most_sections &&
-         sections_claimed<Elf32_Ehdr, Elf32_Shdr>(descriptor) > most_sections;
+  std::array<unsigned char, EI_NIDENT> identity{};
+  if (::pread(descriptor, identity.data(), identity.size(), 0) < 0) return false;
+  const auto claimed = identity[EI_CLASS] == ELFCLASS64
+                           ? sections_claimed<Elf64_Ehdr, Elf64_Shdr>(descriptor)
+                           : sections_claimed<Elf32_Ehdr, Elf32_Shdr>(descriptor);
+  return claimed > most_sections;
 }
 
 template <typename Visit>
@@ -149,9 +153,8 @@ std::string how_to_unpack(int descriptor) {
   for (const auto& packer : packers) {
     if (start.starts_with(packer.magic)) {
       return fmt::format(
-          ", but compressed; unpack it first: {} FILE, or of systemd-coredump: coredumpctl dump "
-          "PID "
-          "-o core",
+          ", but compressed; unpack it first: {} FILE, or of systemd-coredump: "
+          "coredumpctl dump PID -o core",
           packer.unpack);
     }
   }
