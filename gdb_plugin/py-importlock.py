@@ -7,11 +7,14 @@ command py-importlock of the same places looks at the same process or core.
 The language is what Python 2.7 and 3 have in common, for a gdb may embed either.
 """
 
-import glob
 import os
 import re
-import signal
 import sys
+
+try:
+    import _signal as signal  # what is in C of it: the rest, enumerations, takes long to import
+except ImportError:  # of Python 2
+    import signal
 
 import gdb
 
@@ -24,10 +27,26 @@ class _Unfit(Exception):
     """Why there is no native module for this gdb."""
 
 
+def _names_in(folder):
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []
+
+
+def _build_folders(name):
+    """The folders of that name in the build folders of the source tree. Not by glob, which takes
+    longer to import than to do without."""
+    above = os.path.join(_HERE, "..")
+    builds = [os.path.join(above, build) for build in _names_in(above) if build.startswith("build")]
+    builds += [os.path.join(build, preset) for build in builds for preset in _names_in(build)]
+    return [folder for folder in sorted(os.path.join(build, name) for build in builds)
+            if os.path.isdir(folder)]
+
+
 def _load_module():
     version = "%d.%d" % sys.version_info[:2]
-    places = [_HERE] + sorted(glob.glob(os.path.join(_HERE, "..", "build*", "gdb_plugin"))
-                              + glob.glob(os.path.join(_HERE, "..", "build*", "*", "gdb_plugin")))
+    places = [_HERE] + _build_folders("gdb_plugin")
     try:
         from importlib.machinery import EXTENSION_SUFFIXES
         suffix = EXTENSION_SUFFIXES[0]
@@ -36,8 +55,9 @@ def _load_module():
     paths = [os.path.join(place, _MODULE + suffix) for place in places]
     found = [path for path in paths if os.path.exists(path)]
     if not found:
-        others = [path for place in places for path in glob.glob(os.path.join(place, _MODULE + "*.so"))]
-        reason = "is built for another Python (%s)" % os.path.basename(others[0]) if others \
+        others = [name for place in places for name in _names_in(place)
+                  if name.startswith(_MODULE) and name.endswith(".so")]
+        reason = "is built for another Python (%s)" % others[0] if others \
             else "is not built"
         raise _Unfit("its native module %s; this gdb embeds Python %s" % (reason, version))
     import importlib.machinery
@@ -66,9 +86,8 @@ class _Helper(object):
     @classmethod
     def find(cls):
         """The first that runs here, a static one before others; None where there is none."""
-        built = (glob.glob(os.path.join(_HERE, "..", "build*", "bin"))
-                 + glob.glob(os.path.join(_HERE, "..", "build*", "*", "bin"))
-                 + glob.glob(os.path.join(_HERE, "..", "..", "*", "bin")))
+        above = os.path.join(_HERE, "..", "..")
+        built = _build_folders("bin") + [os.path.join(above, name, "bin") for name in _names_in(above)]
         built.sort(key=lambda place: (os.path.basename(os.path.dirname(place)) != "static", place))
         # Of an installed prefix, of the build folder that this file was copied to, of any other.
         places = [os.path.join(_HERE, "..", "..", "bin"), os.path.join(_HERE, "..", "bin")] + built
@@ -269,12 +288,13 @@ def _door():
     if inferior.pid == 0 or not inferior.threads():
         raise gdb.GdbError("py-importlock: no process; attach to one with 'attach PID' or open a core "
                            "with 'core FILE'")
-    core = re.search(r"Local core dump file:\s+`(.*)', file type",
-                     gdb.execute("info target", to_string=True))
-    if core:
-        return "core", core.group(1)
     # gdb.Inferior.connection is of gdb 11.
     stack = gdb.execute("maintenance print target-stack", to_string=True)
+    if re.search(r"^\s*- core\b", stack, re.M):
+        core = re.search(r"Local core dump file:\s+`(.*)', file type",
+                         gdb.execute("info target", to_string=True))
+        if core:
+            return "core", core.group(1)
     remote = re.search(r"^\s*- (extended-)?remote\b", stack, re.M)
     return "remote" if remote else "process", None
 

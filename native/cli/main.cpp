@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include <cstdio>
 #include <exception>
@@ -42,6 +43,10 @@ int run(int argc, const char* const* argv) {
 }  // namespace importlock::cli
 
 int main(int argc, char** argv) {
+  // A short life: memory is asked for in few and large pieces, and goes back at the end.
+  ::mallopt(M_TOP_PAD, 1 << 20);
+  ::mallopt(M_TRIM_THRESHOLD, 64 << 20);
+  ::mallopt(M_MMAP_THRESHOLD, 16 << 20);
   try {
     return importlock::cli::run(argc, argv);
   } catch (const std::exception& error) {

@@ -50,7 +50,7 @@ std::string movement_of_owner(const Report& before, const Report& after) {
   const auto* const is = owner_of(after);
   if (was == nullptr || is == nullptr) return "the import lock has no owner";
   const auto place = [](const Frame& frame) {
-    return fmt::format("{}:{}", frame.file, frame.line);
+    return fmt::format("{}:{}", frame.file.str(), frame.line);
   };
   const auto at = is->facts.frames.empty() ? "no Python frame" : place(is->facts.frames.front());
   const bool same =

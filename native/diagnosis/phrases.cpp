@@ -15,7 +15,7 @@ std::string place(const std::string& file, int line) {
 
 std::string place_of(const ThreadFacts& thread, std::size_t frame) {
   if (frame >= thread.frames.size()) return "";
-  return place(thread.frames[frame].file, thread.frames[frame].line);
+  return place(thread.frames[frame].file.str(), thread.frames[frame].line);
 }
 
 std::string own_place_of(const ThreadFacts& thread, std::size_t frame) {

@@ -12,6 +12,7 @@
 #include <array>
 #include <bitset>
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include "base/bytes.hpp"
@@ -50,28 +51,45 @@ Elf_Scn* find_section(Elf* elf, GElf_Word type) {
   return nullptr;
 }
 
-/// Calls `visit(name, symbol)` for each whose name begins with one of `initials`: most are of no
-/// interest, and finding the end of a name is most of the work.
+/// Which names can be among those that are wanted, by their first bytes: finding the end of a name
+/// is most of the work, and most are of no interest.
+class Beginnings {
+ public:
+  explicit Beginnings(std::span<const std::string_view> names) {
+    for (const auto name : names) length_ = std::min(length_, name.size());
+    for (const auto name : names) wanted_.set(hash(name));
+  }
+  [[nodiscard]] bool may_begin(std::string_view names) const {
+    return names.size() >= length_ && wanted_[hash(names)];
+  }
+
+ private:
+  static constexpr std::size_t size = 4096;
+  [[nodiscard]] std::size_t hash(std::string_view name) const {
+    std::uint64_t first = 0;
+    std::memcpy(&first, name.data(), length_);
+    constexpr std::uint64_t golden = 0x9e3779b97f4a7c15;  // of multiplicative hashing
+    constexpr int used_bits = 12;
+    return (first * golden) >> (64 - used_bits);
+  }
+
+  std::size_t length_ = sizeof(std::uint64_t);
+  std::bitset<size> wanted_;
+};
+
+/// Calls `visit(name, symbol)` for each that may be wanted.
 template <typename Sym, typename Visit>
-void visit_symbols(const Elf_Data& data, std::string_view names, const std::bitset<256>& initials,
+void visit_symbols(const Elf_Data& data, std::string_view names, const Beginnings& wanted,
                    Visit visit) {
   const std::span table(static_cast<const std::byte*>(data.d_buf), data.d_size);
   for (std::size_t at = 0; at + sizeof(Sym) <= table.size(); at += sizeof(Sym)) {
     const auto symbol = *load<Sym>(table, at);
     if (symbol.st_name >= names.size()) continue;
     const auto name = names.substr(symbol.st_name);
-    if (!initials[static_cast<unsigned char>(name[0])]) continue;
+    if (!wanted.may_begin(name)) continue;
     const auto length = name.find('\0');
     if (length != name.npos) visit(name.substr(0, length), symbol);
   }
-}
-
-std::bitset<256> initials_of(std::span<const std::string_view> names) {
-  std::bitset<256> initials;
-  for (const auto name : names) {
-    if (!name.empty()) initials.set(static_cast<unsigned char>(name[0]));
-  }
-  return initials;
 }
 
 /// libelf reads what is asked of it, so the sizes that a file claims are looked at before.
@@ -128,9 +146,9 @@ void for_each_symbol(Elf* elf, GElf_Word table_type, std::span<const std::string
   if (names == nullptr || names->d_buf == nullptr) return;
   const std::string_view text(static_cast<const char*>(names->d_buf), names->d_size);
   if (gelf_getclass(elf) == ELFCLASS64) {
-    visit_symbols<Elf64_Sym>(*data, text, initials_of(wanted), visit);
+    visit_symbols<Elf64_Sym>(*data, text, Beginnings(wanted), visit);
   } else {
-    visit_symbols<Elf32_Sym>(*data, text, initials_of(wanted), visit);
+    visit_symbols<Elf32_Sym>(*data, text, Beginnings(wanted), visit);
   }
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/address.hpp"
 #include "base/known.hpp"
+#include "base/shared_text.hpp"
 
 namespace importlock {
 
@@ -65,12 +66,12 @@ struct Variable {
 
 /// One Python frame.
 struct Frame {
-  std::string function;               ///< co_name; empty where it could not be read
-  std::string file;                   ///< co_filename as the code object has it
-  int line = 0;                       ///< 0 where it could not be told
-  std::optional<std::string> source;  ///< that line of the file, where the file is at hand
-  bool library = false;               ///< of the standard library, so rarely what has to change
-  std::vector<Variable> locals;       ///< arguments first; only where they were asked for
+  SharedText function;               ///< co_name; empty where it could not be read
+  SharedText file;                   ///< co_filename as the code object has it
+  int line = 0;                      ///< 0 where it could not be told
+  std::optional<SharedText> source;  ///< that line of the file, where the file is at hand
+  bool library = false;              ///< of the standard library, so rarely what has to change
+  std::vector<Variable> locals;      ///< arguments first; only where they were asked for
 };
 
 /// What the innermost Python frame has asked the interpreter's C code to do.

@@ -88,8 +88,8 @@ class Picture {
     const auto frame = thread.waits_for ? thread.waits_for->frame : 0;
     if (frame < facts.frames.size()) {
       const auto& shown = facts.frames[frame];
-      lines.push_back(
-          fmt::format("{}:{}", shown.file.substr(shown.file.rfind('/') + 1), shown.line));
+      const auto& file = shown.file.str();
+      lines.push_back(fmt::format("{}:{}", file.substr(file.rfind('/') + 1), shown.line));
     }
     if (!thread.waits_for) lines.emplace_back("runs");
     out_ += fmt::format("  {} [label={}{}];\n", node_of(lwp), quoted(lines),

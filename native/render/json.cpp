@@ -34,10 +34,10 @@ Json thread_json(const ThreadReport& thread) {
   }
   Json frames = Json::array();
   for (const auto& frame : facts.frames) {
-    frames.push_back({{"function", frame.function},
-                      {"file", frame.file},
+    frames.push_back({{"function", frame.function.str()},
+                      {"file", frame.file.str()},
                       {"line", frame.line > 0 ? Json(frame.line) : Json(nullptr)},
-                      {"source", or_null(frame.source)}});
+                      {"source", frame.source ? Json(frame.source->str()) : Json(nullptr)}});
     if (frame.locals.empty()) continue;
     auto& locals = frames.back()["locals"] = Json::array();
     for (const auto& variable : frame.locals) {

@@ -108,8 +108,8 @@ class TextReport {
     auto key = state(thread) + (thread.facts.python ? "" : "native");
     for (const auto& frame : thread.facts.frames) {
       // Not by fmt: there can be tens of thousands of frames.
-      key.append("\n").append(frame.file).append(":").append(std::to_string(frame.line));
-      key.append(":").append(frame.function);
+      key.append("\n").append(frame.file.str()).append(":").append(std::to_string(frame.line));
+      key.append(":").append(frame.function.str());
       for (const auto& variable : frame.locals) key += variable.name + variable.value;
     }
     return key;
@@ -160,7 +160,7 @@ class TextReport {
     for (std::size_t i = 0; i < shown; ++i) {
       const auto& frame = facts.frames[i];
       location("  ", frame);
-      if (frame.source) cut("      " + escaped(*frame.source));
+      if (frame.source) cut("      " + escaped(frame.source->str()));
       for (const auto& variable : frame.locals) {
         cut("        " + escaped(variable.name) + " = " + escaped(variable.value));
       }
@@ -172,8 +172,8 @@ class TextReport {
   static std::size_t without_bootstrap(const std::vector<Frame>& frames) {
     auto number = frames.size();
     for (const auto* const name : {"__bootstrap", "__bootstrap_inner", "run"}) {
-      if (number < 2 || frames[number - 1].function != name ||
-          !frames[number - 1].file.ends_with("/threading.py")) {
+      if (number < 2 || frames[number - 1].function.str() != name ||
+          !frames[number - 1].file.str().ends_with("/threading.py")) {
         break;
       }
       --number;
@@ -183,8 +183,8 @@ class TextReport {
 
   /// One line "FILE:LINE in FUNCTION"; a path that does not fit loses its beginning.
   void location(const std::string& indent, const Frame& frame) {
-    auto file = escaped(frame.file);
-    const auto rest = fmt::format(":{} in {}", frame.line, escaped(frame.function));
+    auto file = escaped(frame.file.str());
+    const auto rest = fmt::format(":{} in {}", frame.line, escaped(frame.function.str()));
     const auto used = indent.size() + rest.size();
     if (style_.width > used + 8 && file.size() + used > style_.width) {
       file = "..." + file.substr(file.size() - (style_.width - used - 3));
