@@ -2,8 +2,11 @@
 
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstdlib>
 #include <filesystem>
 #include <string>
+#include <system_error>
 
 namespace importlock {
 
@@ -11,7 +14,12 @@ namespace importlock {
 class ScratchFile {
  public:
   explicit ScratchFile(const std::filesystem::path& original)
-      : path_(std::filesystem::temp_directory_path() / ("importlock-" + std::to_string(getpid()))) {
+      : path_(std::filesystem::temp_directory_path() / "importlock-XXXXXX") {
+    auto name = path_.string();
+    const int descriptor = ::mkstemp(name.data());
+    if (descriptor < 0) throw std::system_error(errno, std::generic_category(), name);
+    ::close(descriptor);
+    path_ = name;
     std::filesystem::copy_file(original, path_, std::filesystem::copy_options::overwrite_existing);
     std::filesystem::permissions(
         path_, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
