@@ -1,12 +1,16 @@
 #include "target/source_lines.hpp"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdint>
+#include <filesystem>
 #include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "base/rooted_file.hpp"
 
 namespace importlock {
 
@@ -17,21 +21,14 @@ constexpr std::size_t most_kept = std::size_t{16} << 20;  // of all files
 constexpr std::size_t longest_line = 1000;
 constexpr std::size_t most_files = 4'096;
 
-std::string read_regular(const std::string& path) {
+std::string read_regular(const std::string& root, const std::string& path) {
+  const auto file = open_regular(root, path);
   struct stat status {};
-  // To open a device can be to act on it.
-  if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return {};
-  // O_NONBLOCK: it may have become a fifo.
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-  if (descriptor < 0) return {};
-  std::string text;
-  if (::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode) &&
-      static_cast<std::uint64_t>(status.st_size) <= largest_source) {
-    text.resize(static_cast<std::size_t>(status.st_size));
-    const auto got = ::pread(descriptor, text.data(), text.size(), 0);
-    text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
-  }
-  ::close(descriptor);
+  if (::fstat(file.number(), &status) != 0) return {};
+  if (static_cast<std::uint64_t>(status.st_size) > largest_source) return {};
+  std::string text(static_cast<std::size_t>(status.st_size), '\0');
+  const auto got = ::pread(file.number(), text.data(), text.size(), 0);
+  text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
   return text;
 }
 
@@ -56,19 +53,26 @@ std::optional<std::string> SourceLines::line(const std::string& file, int number
 
 SourceLines::Source SourceLines::read(const std::string& file) const {
   if (file.empty() || file.front() == '<') return {};
-  std::vector<std::string> places;
+  std::vector<std::pair<std::string, std::string>> places;  // a root, and a path below it
+  const auto add = [&](const std::string& path) {
+    for (const auto& root : files_.roots) {
+      // What our own root has under the path of a live process may be another file.
+      if (!root.empty() || !files_.live_pid) places.emplace_back(root, path);
+    }
+  };
   if (file.front() == '/') {
-    for (const auto& root : files_.roots) places.push_back(root + file);
+    add(file);
   } else {
-    if (files_.working_directory) places.push_back(*files_.working_directory + "/" + file);
+    std::error_code none;
+    const auto folder = std::filesystem::read_symlink(files_.working_directory.value_or(""), none);
+    if (!none) add((folder / file).string());
     if (!script_folder_.empty() && file.find('/') == std::string::npos) {
-      const auto beside = script_folder_ + "/" + file;
-      for (const auto& root : files_.roots) places.push_back(root + beside);
+      add(script_folder_ + "/" + file);
     }
   }
-  for (const auto& place : places) {
+  for (const auto& [root, path] : places) {
     Source source;
-    source.text = read_regular(place);
+    source.text = read_regular(root, path);
     if (source.text.empty()) continue;
     for (std::size_t at = 0; at < source.text.size();) {
       source.starts.push_back(at);

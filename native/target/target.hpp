@@ -36,7 +36,7 @@ struct FileLookup {
   std::vector<std::string> search_directories;  ///< hold files by their base names alone
   std::vector<std::string> loaded_files;        ///< that a debugger has loaded, by base name
   std::string how_to_give;  ///< how a user gives a file that is missing, one clause
-  std::optional<std::string> working_directory;  ///< of the target, for relative source paths
+  std::optional<std::string> working_directory;  ///< a link to it, for relative sources
   std::vector<std::string> debug_directories;    ///< as gdb's debug-file-directory
   std::vector<std::string> debug_files;          ///< that a debugger has already loaded
 };

@@ -123,13 +123,14 @@ def contained(folder: pathlib.Path, python: pathlib.Path) -> Iterator[harness.Pr
     os.mkfifo(run / "ready")
     for link in ("bin", "lib", "lib32", "lib64"):
         (root / link).symlink_to(f"usr/{link}")
+    (root / "srv/current").symlink_to("/srv/app")  # absolute: of the container's root, not of ours
     script = """
         mount --bind "$1" "$1" && cd "$1" &&
         mount --rbind /usr usr && mount --bind "$2" opt/python && mount --bind "$3" srv/app &&
         mount --bind "$4" run &&
         mount -t proc proc proc && pivot_root . old && cd / && umount --lazy /old &&
         exec /usr/bin/env --chdir=/run IMPORTLOCK_READY=/run/ready PYTHONHOME=/opt/python \
-            /opt/python/bin/python2.7 -B /srv/app/popen_in_import/entry.py
+            /opt/python/bin/python2.7 -B /srv/current/popen_in_import/entry.py
     """
     ready = os.open(run / "ready", os.O_RDWR | os.O_NONBLOCK)
     outer = subprocess.Popen(
@@ -153,6 +154,10 @@ def test_container_with_its_own_python(tmp_path, interpreter):
         assert not pathlib.Path("/opt/python").exists()
         report = report_on(process)
         assert report["target"]["executable"].startswith("/opt/python/")
+        assert not pathlib.Path("/srv/app").exists()
+        sources = {frame["file"]: frame["source"] for thread in report["threads"]
+                   for frame in thread["frames"] if frame["file"].startswith("/srv/current/")}
+        assert "/srv/current/popen_in_import/entry.py" in sources and all(sources.values())
         # i386 has its threads by the ids of their own namespace.
         (inner,) = (line.split()[-1] for line in
                     pathlib.Path(f"/proc/{process.pid}/status").read_text().splitlines()
