@@ -211,8 +211,8 @@ class Aarch64Step {
     cs_regs written{};
     std::uint8_t read_count = 0;
     std::uint8_t written_count = 0;
-    if (cs_regs_access(decoder_, &instruction_, read_registers, &read_count, written,
-                       &written_count) != CS_ERR_OK) {
+    if (capstone().regs_access(decoder_, &instruction_, read_registers, &read_count, written,
+                               &written_count) != CS_ERR_OK) {
       for (CodeState::Register i = 0; i < CodeState::register_count; ++i) state_.set(i, {});
       return;
     }

@@ -1,12 +1,11 @@
 #include "elf/code_accesses.hpp"
 
-#include <capstone/capstone.h>
-
 #include <algorithm>
 #include <array>
 #include <memory>
 #include <unordered_map>
 
+#include "elf/capstone.hpp"
 #include "elf/code_step.hpp"
 
 namespace importlock {
@@ -25,15 +24,15 @@ class Decoder {
     const auto mode = architecture == Architecture::x86_64 ? CS_MODE_64
                       : architecture == Architecture::i386 ? CS_MODE_32
                                                            : CS_MODE_ARM;
-    if (cs_open(arch, mode, &handle_) != CS_ERR_OK) return;
-    if (cs_option(handle_, CS_OPT_DETAIL, CS_OPT_ON) != CS_ERR_OK) return;
-    instruction_ = cs_malloc(handle_);
+    if (capstone().open(arch, mode, &handle_) != CS_ERR_OK) return;
+    if (capstone().option(handle_, CS_OPT_DETAIL, CS_OPT_ON) != CS_ERR_OK) return;
+    instruction_ = capstone().malloc(handle_);
   }
   Decoder(const Decoder&) = delete;
   Decoder& operator=(const Decoder&) = delete;
   ~Decoder() {
-    if (instruction_ != nullptr) cs_free(instruction_, 1);
-    if (handle_ != 0) cs_close(&handle_);
+    if (instruction_ != nullptr) capstone().free(instruction_, 1);
+    if (handle_ != 0) capstone().close(&handle_);
   }
 
   [[nodiscard]] csh handle() const { return handle_; }
@@ -43,7 +42,7 @@ class Decoder {
     if (instruction_ == nullptr) return nullptr;
     const auto* bytes = reinterpret_cast<const std::uint8_t*>(code.data());
     auto left = code.size();
-    if (!cs_disasm_iter(handle_, &bytes, &left, &address, instruction_)) return nullptr;
+    if (!capstone().disasm_iter(handle_, &bytes, &left, &address, instruction_)) return nullptr;
     code = code.subspan(code.size() - left);
     return instruction_;
   }

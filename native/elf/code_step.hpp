@@ -1,10 +1,9 @@
 #pragma once
 
-#include <capstone/capstone.h>
-
 #include <optional>
 #include <vector>
 
+#include "elf/capstone.hpp"
 #include "elf/code_accesses.hpp"
 #include "elf/code_state.hpp"
 

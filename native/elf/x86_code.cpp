@@ -111,7 +111,7 @@ class X86Step {
       case X86_INS_JMP: return {false, target()};
       default: break;
     }
-    if (cs_insn_group(decoder_, &instruction_, X86_GRP_JUMP)) return {true, target()};
+    if (capstone().insn_group(decoder_, &instruction_, X86_GRP_JUMP)) return {true, target()};
     forget_what_is_written();
     return {};
   }
@@ -246,8 +246,8 @@ class X86Step {
     cs_regs written{};
     std::uint8_t read_count = 0;
     std::uint8_t written_count = 0;
-    if (cs_regs_access(decoder_, &instruction_, read_registers, &read_count, written,
-                       &written_count) != CS_ERR_OK) {
+    if (capstone().regs_access(decoder_, &instruction_, read_registers, &read_count, written,
+                               &written_count) != CS_ERR_OK) {
       for (CodeState::Register i = 0; i < CodeState::register_count; ++i) state_.set(i, {});
       return;
     }
