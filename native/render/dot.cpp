@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -30,6 +31,10 @@ std::string node_of(Lwp lwp) { return fmt::format("thread_{}", lwp); }
 class Picture {
  public:
   explicit Picture(const Report& report) : report_(report) {
+    const auto& cycle = report_.verdict.cycle;
+    for (std::size_t i = 0; i < cycle.size(); ++i) {
+      next_in_cycle_.emplace(cycle[i], cycle[(i + 1) % cycle.size()]);
+    }
     for (const auto& thread : report_.threads) {
       if (thread.waits_for && thread.waits_for->lwp) wanted_.insert(*thread.waits_for->lwp);
     }
@@ -61,9 +66,7 @@ class Picture {
   }
 
  private:
-  [[nodiscard]] bool in_cycle(Lwp lwp) const {
-    return std::ranges::find(report_.verdict.cycle, lwp) != report_.verdict.cycle.end();
-  }
+  [[nodiscard]] bool in_cycle(Lwp lwp) const { return next_in_cycle_.contains(lwp); }
 
   [[nodiscard]] bool only_queues(const ThreadReport& thread) const {
     const auto lwp = *thread.facts.lwp;
@@ -100,11 +103,8 @@ class Picture {
   void draw_wait(Lwp lwp, const Wait& wait) {
     std::vector<std::string> label{wait.kind == WaitKind::join ? "end of " + wait.what : wait.what};
     if (!wait.because.empty()) label.push_back(wait.because);
-    const auto& cycle = report_.verdict.cycle;
-    const auto here = std::ranges::find(cycle, lwp);
-    if (here != cycle.end()) {
-      const auto next = here + 1 == cycle.end() ? cycle.front() : *(here + 1);
-      edge(node_of(lwp), node_of(next), label, true);
+    if (const auto next = next_in_cycle_.find(lwp); next != next_in_cycle_.end()) {
+      edge(node_of(lwp), node_of(next->second), label, true);
     } else if (wait.lwp) {
       edge(node_of(lwp), node_of(*wait.lwp), label, false);
     } else {
@@ -136,6 +136,7 @@ class Picture {
 
   static constexpr std::size_t most_waiters_drawn = 8;
   const Report& report_;
+  std::unordered_map<Lwp, Lwp> next_in_cycle_;
   std::unordered_set<Lwp> wanted_;  ///< threads that others wait for
   std::string out_;
 };

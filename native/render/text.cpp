@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "render/escape.hpp"
@@ -21,7 +22,13 @@ std::string name_or_lwp(const ThreadFacts& thread) {
 
 class TextReport {
  public:
-  TextReport(const Report& report, const TextStyle& style) : report_(report), style_(style) {}
+  TextReport(const Report& report, const TextStyle& style) : report_(report), style_(style) {
+    const std::unordered_set<Lwp> cycle(report.verdict.cycle.begin(), report.verdict.cycle.end());
+    for (const auto& thread : report.threads) {
+      const auto lwp = thread.facts.lwp;
+      if (lwp && cycle.contains(*lwp)) in_cycle_.emplace(*lwp, &thread);
+    }
+  }
 
   std::string run() {
     const auto& verdict = report_.verdict;
@@ -64,10 +71,10 @@ class TextReport {
     std::string drawn;
     const ThreadReport* first = nullptr;
     for (const auto lwp : report_.verdict.cycle) {
-      const auto thread = std::ranges::find_if(
-          report_.threads, [&](const ThreadReport& each) { return each.facts.lwp == lwp; });
-      if (thread == report_.threads.end() || !thread->waits_for) return "";
-      if (first == nullptr) first = &*thread;
+      const auto entry = in_cycle_.find(lwp);
+      if (entry == in_cycle_.end() || !entry->second->waits_for) return "";
+      const auto* const thread = entry->second;
+      if (first == nullptr) first = thread;
       const auto& wait = *thread->waits_for;
       const auto why =
           wait.kind == WaitKind::join || wait.because.empty() ? "" : " (" + wait.because + ")";
@@ -81,15 +88,10 @@ class TextReport {
   void print_threads() {
     std::vector<const ThreadReport*> rest;
     for (const auto lwp : report_.verdict.cycle) {
-      for (const auto& thread : report_.threads) {
-        if (thread.facts.lwp == lwp) print({&thread});
-      }
+      if (const auto entry = in_cycle_.find(lwp); entry != in_cycle_.end()) print({entry->second});
     }
     for (const auto& thread : report_.threads) {
-      const auto& cycle = report_.verdict.cycle;
-      const bool shown =
-          thread.facts.lwp && std::ranges::find(cycle, *thread.facts.lwp) != cycle.end();
-      if (!shown) rest.push_back(&thread);
+      if (!thread.facts.lwp || !in_cycle_.contains(*thread.facts.lwp)) rest.push_back(&thread);
     }
     std::stable_partition(rest.begin(), rest.end(),
                           [](const auto* thread) { return !thread->holds.empty(); });
@@ -227,6 +229,7 @@ class TextReport {
 
   const Report& report_;
   const TextStyle& style_;
+  std::unordered_map<Lwp, const ThreadReport*> in_cycle_;  ///< threads of the verdict's cycle
   std::string out_;
 };
 
