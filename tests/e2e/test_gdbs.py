@@ -29,7 +29,7 @@ def gdb_of(release):
         built = harness.REPOSITORY / "build/gdb-python2"
         # Too long for every run.
         if not (built / "complete").exists() and os.environ.get("IMPORTLOCK_GDB_PYTHON2") != "1":
-            pytest.skip("IMPORTLOCK_GDB_PYTHON2=1 builds a gdb with Python 2 inside, in some ten minutes")
+            pytest.skip("IMPORTLOCK_GDB_PYTHON2=1 builds a gdb with Python 2 inside, in some five minutes")
         harness.output(harness.FIXTURES / "gdb_python2.sh", timeout=3600)
         return str(built / "bin/gdb")
     harness.output(harness.FIXTURES / "other_gdb.sh", release, timeout=600)
