@@ -3,9 +3,10 @@
 
 usage: bench.py [--runs N] [--small] [--write docs/performance.md]
 
-Each figure is the median over whole processes: wall and CPU time over N of them, and over some more
-the peak memory and the time for which the target stood still (its threads stopped by a tracer). The
-ratio is to the stand-alone command on the same target. Nothing here passes or fails.
+Each figure is the median over whole processes, by turns: wall and CPU time over N of them (what is
+added in gdb: of the differences of each turn), and over some more the peak memory and the time for
+which the target stood still (its threads stopped by a tracer). The ratio is to the stand-alone
+command on the same target. Nothing here passes or fails.
 """
 from __future__ import annotations
 
@@ -35,6 +36,7 @@ LIBPYTHON = (harness.BULLSEYE
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
+    walls: tuple[float, ...]  # seconds, of each turn
     wall: float  # seconds
     cpu: float  # seconds
     memory: float  # MiB
@@ -101,9 +103,14 @@ def measure(commands: dict[str, list[str]], target: int | None, runs: int) -> di
     costs = {}
     for name, command in commands.items():
         watches = [watched(command, target) for _ in range(1 if name in slow else min(runs, 5))]
-        costs[name] = Cost(*(statistics.median(figures)
-                             for figures in (*zip(*times[name]), *zip(*watches))))
+        walls, cpu = zip(*times[name])
+        costs[name] = Cost(walls, *map(statistics.median, (walls, cpu, *zip(*watches))))
     return costs
+
+
+def added(cost: Cost, alone: Cost) -> float:
+    """The median of the differences of each turn, from which what the machine does drops out."""
+    return statistics.median(wall - without for wall, without in zip(cost.walls, alone.walls))
 
 
 def gdb(*arguments: str) -> list[str]:
@@ -155,11 +162,11 @@ def table(title: str, process: harness.Process, core: pathlib.Path | None,
                  f"{cost.stopped * 1e3 if live else 0:.0f} | {cost.wall / ours.wall:.1f} | "
                  f"{cost.memory / ours.memory:.1f} |\n")
     if "gdb, py-bt" in costs:
-        alone = costs["gdb, nothing more"].wall
-        added = costs["gdb, py-importlock"].wall - alone
-        theirs = costs["gdb, py-bt"].wall - alone
-        text += (f"\nIn gdb, py-importlock adds {added * 1e3:.0f} ms to a gdb that only attaches, "
-                 f"py-bt {theirs * 1e3:.0f} ms: {theirs / max(added, 1e-4):.1f} times as much.\n")
+        alone = costs["gdb, nothing more"]
+        in_gdb = added(costs["gdb, py-importlock"], alone)
+        theirs = added(costs["gdb, py-bt"], alone)
+        text += (f"\nIn gdb, py-importlock adds {in_gdb * 1e3:.1f} ms to a gdb that only attaches, "
+                 f"py-bt {theirs * 1e3:.1f} ms: {theirs / max(in_gdb, 1e-4):.1f} times as much.\n")
     print(text, flush=True)
     return text + "\n", costs
 
@@ -171,7 +178,7 @@ def hang(name: str, folder: pathlib.Path, **environment: int):
         yield process
 
 
-def alone(process: harness.Process, runs: int) -> Cost:
+def cost_of(process: harness.Process, runs: int) -> Cost:
     return measure({"": [str(COMMAND), str(process.pid)]}, process.pid, runs)[""]
 
 
@@ -215,13 +222,13 @@ def main() -> None:
         rows = []
         for number in (threads // 10, threads // 2, threads):
             with hang("many_threads", folder, threads=number, depth=5) as process:
-                cost = alone(process, runs)
+                cost = cost_of(process, runs)
                 rows.append((str(number), number, cost))
         text += growth("Growth with threads of 5 frames", "threads", rows)
         rows = []
         for calls in (depth // 5, depth, depth * 10):
             with hang("many_threads", folder, threads=threads // 10, depth=calls) as process:
-                cost = alone(process, runs)
+                cost = cost_of(process, runs)
                 rows.append((str(calls), calls, cost))
         text += growth(f"Growth with frames, {threads // 10} threads", "frames", rows)
     if options.write:
