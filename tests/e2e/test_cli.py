@@ -36,9 +36,9 @@ def report_of(*arguments, **options):
     return json.loads(result.stdout)
 
 
-def gdb_report_of(*arguments):
+def gdb_report_of(*arguments, options="-json"):
     result = harness.run_gdb(*arguments, "-ex", "source %s" % harness.PLUGIN,
-                             "-ex", "py-importlock -json")
+                             "-ex", "py-importlock %s" % options)
     return json.JSONDecoder().raw_decode(result.stdout[result.stdout.index('{\n  "schema"'):])[0]
 
 
@@ -63,6 +63,13 @@ def test_both_doors_tell_the_same(hang, interpreter, fixture, tmp_path):
     core = harness.gcore(process.pid, tmp_path / "core")
     assert alike(report_of(core)) == alike(gdb_report_of("-c", str(core)))
     assert report_of(core)["verdict"] == mine["verdict"] or fixture == "server_in_import"
+
+
+def test_both_doors_tell_the_same_of_locals(hang, interpreter):
+    process = hang("rich_locals", interpreter)
+    mine = report_of("--locals", process.pid)
+    assert any(frame["locals"] for thread in mine["threads"] for frame in thread["frames"])
+    assert alike(mine) == alike(gdb_report_of("-p", str(process.pid), options="-json -locals"))
 
 
 def test_a_kernel_core(hang, interpreter, tmp_path):
