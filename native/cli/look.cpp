@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -43,6 +44,16 @@ bool all_blocked(const Report& report) {
   });
 }
 
+/// Of an orphaned lock, the thread that has the id of its owner all the same.
+std::optional<Lwp> namesake(const Report& report) {
+  const auto& owner = report.import_lock.owner;
+  if (report.verdict.kind != VerdictKind::orphaned || !owner || !*owner) return std::nullopt;
+  const auto thread = std::ranges::find_if(report.threads, [&](const ThreadReport& each) {
+    return each.facts.lwp && each.facts.ident == **owner;
+  });
+  return thread == report.threads.end() ? std::nullopt : thread->facts.lwp;
+}
+
 Report report_of_process(int pid, const Options& options) {
   constexpr int most_looks = 5;
   // Longer than a thread that runs is kept off its CPU, as a rule.
@@ -57,9 +68,14 @@ Report report_of_process(int pid, const Options& options) {
   // As good as a process that stands still: nobody ran while it was looked at, nor was about to.
   if (all_blocked(report) && before && cpu_time(pid) == before) return report;
   for (int number = 1; report.status() == 1 && number < most_looks; ++number) {
+    const auto one = namesake(report);
+    const auto waits = one ? waits_begun(pid, *one) : std::nullopt;
     std::this_thread::sleep_for(pause);
     auto next = look();
-    if (same_hang(report, next)) return next;
+    // A thread that takes the lock and waits for it by turns can be met twice between the two, and
+    // then looks like one that waits for what it has.
+    const bool waited = !one || (waits && waits_begun(pid, *one) == waits);
+    if (waited && same_hang(report, next)) return next;
     report = std::move(next);
   }
   doubt_hang(report);

@@ -69,6 +69,19 @@ BOOST_AUTO_TEST_CASE(is_not_told_where_there_is_no_such_process) {
   BOOST_TEST(!cpu_time(largest_pid + 1));
 }
 
+BOOST_AUTO_TEST_CASE(a_wait_is_counted_when_it_begins) {
+  const Sleeper child;
+  child.wait_for_sleep();
+  const auto before = waits_begun(child.pid(), child.pid());
+  BOOST_REQUIRE(before);
+  BOOST_TEST(*waits_begun(child.pid(), child.pid()) == *before);
+  child.wake();
+  while (*waits_begun(child.pid(), child.pid()) == *before) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  BOOST_TEST(!waits_begun(child.pid(), 1).has_value());
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace importlock
