@@ -94,7 +94,7 @@ Report report(const std::string& kind, const std::string& architecture, int pid,
     cut_short = lost.cut_short();
     source = without(std::move(lost), std::move(source));
   }
-  target.memory = std::make_unique<CachedMemory>(std::move(source));
+  target.memory = std::make_unique<CachedMemory>(std::move(source), CachedMemory::Fetches::dear);
   for (const auto& [lwp, number, ident, counter, call, result, arguments] : threads) {
     NativeThread thread;
     thread.lwp = lwp;

@@ -1,11 +1,7 @@
 #include "target/cpu_time.hpp"
 
-#include <fmt/format.h>
-
-#include <charconv>
 #include <ctime>
 
-#include "base/error.hpp"
 #include "target/proc_file.hpp"
 
 namespace importlock {
@@ -22,15 +18,7 @@ std::optional<std::uint64_t> cpu_time(int pid) {
 }
 
 std::optional<std::uint64_t> waits_begun(int pid, Lwp lwp) {
-  try {
-    const auto status = read_proc_file(fmt::format("/proc/{}/task/{}/status", pid, lwp));
-    const auto number = status_field(status, "voluntary_ctxt_switches");
-    std::uint64_t waits = 0;
-    const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), waits);
-    return error == std::errc{} ? std::optional(waits) : std::nullopt;
-  } catch (const FileError&) {
-    return std::nullopt;
-  }
+  return status_number(pid, lwp, "voluntary_ctxt_switches");
 }
 
 }  // namespace importlock

@@ -31,17 +31,17 @@ const std::byte* CachedMemory::fetched(Address start, std::size_t size) {
   return bytes;
 }
 
-const std::byte* CachedMemory::page(Address start) {
+const std::byte* CachedMemory::piece(Address start) {
   if (last_ != nullptr && last_start_ == start) return last_;
-  auto found = pages_.find(start);
-  if (found == pages_.end()) {
-    if (pages_.size() >= most_pages) forget();
+  auto found = pieces_.find(start);
+  if (found == pieces_.end()) {
+    if (pieces_.size() >= most_pieces) forget();
     if (++fetches_ > fetches_of_a_small_program) fetch_around(start);
-    found = pages_.find(start);
+    found = pieces_.find(start);
   }
-  if (found == pages_.end()) {
-    const auto* const bytes = fetched(start, page_size);  // may forget all pages
-    found = pages_.emplace(start, bytes).first;
+  if (found == pieces_.end()) {
+    const auto* const bytes = fetched(start, piece_size_);  // may forget all pieces
+    found = pieces_.emplace(start, bytes).first;
   }
   last_start_ = start;
   last_ = found->second;
@@ -51,13 +51,13 @@ const std::byte* CachedMemory::page(Address start) {
 void CachedMemory::fetch_around(Address start) {
   const Address block{start.value() - start.value() % block_size};
   const auto* const bytes = fetched(block, block_size);
-  for (std::size_t at = 0; bytes != nullptr && at < block_size; at += page_size) {
-    pages_.try_emplace(block + at, bytes + at);
+  for (std::size_t at = 0; bytes != nullptr && at < block_size; at += piece_size_) {
+    pieces_.try_emplace(block + at, bytes + at);
   }
 }
 
 void CachedMemory::forget() {
-  pages_.clear();
+  pieces_.clear();
   used_chunks_ = 0;
   unused_ = {};
   last_ = nullptr;
@@ -72,14 +72,18 @@ bool CachedMemory::try_read(Address address, std::span<std::byte> into) {
   if (into.empty()) return true;
   charge(into.size());
   if (address.value() > std::numeric_limits<std::uint64_t>::max() - into.size()) return false;
+  if (fetches_ > fetches_of_a_small_program && piece_size_ < page_size) {
+    forget();
+    piece_size_ = page_size;
+  }
   std::size_t done = 0;
   while (done < into.size()) {
     const auto at = (address + done).value();
-    const auto offset = static_cast<std::size_t>(at % page_size);
-    const auto* const page = this->page(Address{at - offset});
-    if (page == nullptr) return source_(address, into);
-    const auto length = std::min(into.size() - done, page_size - offset);
-    std::copy_n(page + offset, length, into.begin() + static_cast<std::ptrdiff_t>(done));
+    const auto offset = static_cast<std::size_t>(at & (piece_size_ - 1));
+    const auto* const piece = this->piece(Address{at - offset});
+    if (piece == nullptr) return source_(address, into);
+    const auto length = std::min(into.size() - done, piece_size_ - offset);
+    std::copy_n(piece + offset, length, into.begin() + static_cast<std::ptrdiff_t>(done));
     done += length;
   }
   return true;

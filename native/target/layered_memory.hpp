@@ -13,15 +13,20 @@
 
 namespace importlock {
 
-/// Memory whose bytes come from `source` by pages, each fetched once while it is remembered: of the
-/// pages fetched last, some 4 MiB. A page that cannot be fetched whole is not kept: the range asked
-/// for is then read by itself. Frames and code objects lie close together, so this turns tens of
-/// thousands of small reads into hundreds. All that is read through it is bounded (LimitError).
+/// Memory whose bytes come from `source` by pieces, each fetched once while it is remembered: of
+/// the pieces fetched last, some 4 MiB. A piece that cannot be fetched whole is not kept: the range
+/// asked for is then read by itself. Frames and code objects lie close together, so this turns tens
+/// of thousands of small reads into hundreds. All that is read through it is bounded (LimitError).
 class CachedMemory : public Memory {
  public:
   /// As Memory::try_read; its exceptions pass through.
   using Source = std::function<bool(Address, std::span<std::byte>)>;
-  explicit CachedMemory(Source source) : source_(std::move(source)) {}
+  /// What a fetch costs: of a system call, most is each page for the copy; of a way through another
+  /// program, such as gdb, most is the fetch itself.
+  enum class Fetches { cheap, dear };
+  explicit CachedMemory(Source source, Fetches fetches = Fetches::cheap)
+      : source_(std::move(source)),
+        piece_size_(fetches == Fetches::dear ? page_size : small_piece) {}
 
   bool try_read(Address address, std::span<std::byte> into) override;
   bool try_read_alone(Address address, std::span<std::byte> into) override {
@@ -30,14 +35,15 @@ class CachedMemory : public Memory {
 
  private:
   static constexpr std::size_t page_size = 4096;
-  /// Of a small program most neighbours of a page are never asked for; of the many frames of a
-  /// large one they are, and a read of four pages takes hardly longer than one of one.
+  /// Of a small program most neighbours of what is read are never asked for; of the many frames of
+  /// a large one they are, and a read of four pages takes hardly longer than one of one.
+  static constexpr std::size_t small_piece = page_size / 4;
   static constexpr std::size_t block_size = 4 * page_size;
   static constexpr std::size_t fetches_of_a_small_program = 512;
   /// Mapped with its pages in place: a page fault for each costs more than the copy into it.
   static constexpr std::size_t chunk_size = std::size_t{128} << 10;
   static constexpr std::size_t most_chunks = 32;
-  static constexpr std::size_t most_pages = most_chunks * chunk_size / page_size;
+  static constexpr std::size_t most_pieces = most_chunks * chunk_size / page_size;
   struct Unmap {
     void operator()(std::byte* chunk) const;
   };
@@ -48,19 +54,20 @@ class CachedMemory : public Memory {
   static constexpr std::size_t most_work = 16'000'000;
   void charge(std::size_t bytes);
   /// Null where it cannot be fetched whole.
-  const std::byte* page(Address start);
+  const std::byte* piece(Address start);
   const std::byte* fetched(Address start, std::size_t size);
   void fetch_around(Address start);
   void forget();
 
   Source source_;
-  std::unordered_map<Address, const std::byte*> pages_;  ///< null: cannot be fetched
+  std::size_t piece_size_;                                ///< a power of two
+  std::unordered_map<Address, const std::byte*> pieces_;  ///< null: cannot be fetched
   std::vector<std::unique_ptr<std::byte, Unmap>> chunks_;
   std::size_t work_ = 0;
   std::size_t fetches_ = 0;
   std::size_t used_chunks_ = 0;  ///< since all was forgotten; the others wait to be used again
   std::span<std::byte> unused_;  ///< of the last one used
-  Address last_start_;           ///< of the page asked for last, which is mostly the next one too
+  Address last_start_;           ///< of the piece asked for last, which is mostly the next one too
   const std::byte* last_ = nullptr;
 };
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <span>
 
 #include "base/error.hpp"
@@ -67,6 +68,19 @@ std::string_view status_field(std::string_view status, std::string_view key) {
     return line.substr(start, line.find_last_not_of(" \t") - start + 1);
   }
   return {};
+}
+
+std::optional<std::uint64_t> status_number(int pid, Lwp lwp, std::string_view key) {
+  try {
+    const auto status = read_proc_file(fmt::format("/proc/{}/task/{}/status", pid, lwp));
+    auto digits = status_field(status, key);
+    digits.remove_prefix(digits.find_last_of(" \t") + 1);
+    std::uint64_t number = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    return error == std::errc{} ? std::optional(number) : std::nullopt;
+  } catch (const FileError&) {
+    return std::nullopt;
+  }
 }
 
 }  // namespace importlock

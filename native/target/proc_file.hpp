@@ -1,7 +1,11 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+
+#include "base/address.hpp"
 
 namespace importlock {
 
@@ -16,5 +20,9 @@ std::string read_proc_line_at(int directory, const std::string& name);
 /// What follows "KEY:" in text of the shape of /proc/PID/status, without the white space around it;
 /// empty where no line begins so.
 std::string_view status_field(std::string_view status, std::string_view key);
+
+/// The number after "KEY:" in /proc/PID/task/LWP/status, the last where there are several; nothing
+/// where there is no such thread or no such line.
+std::optional<std::uint64_t> status_number(int pid, Lwp lwp, std::string_view key);
 
 }  // namespace importlock

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -21,34 +22,46 @@ constexpr std::size_t most_kept = std::size_t{16} << 20;  // of all files
 constexpr std::size_t longest_line = 1000;
 constexpr std::size_t most_files = 4'096;
 
-std::string read_regular(const std::string& root, const std::string& path) {
-  const auto file = open_regular(root, path);
-  struct stat status {};
-  if (::fstat(file.number(), &status) != 0) return {};
-  if (static_cast<std::uint64_t>(status.st_size) > largest_source) return {};
-  std::string text(static_cast<std::size_t>(status.st_size), '\0');
-  const auto got = ::pread(file.number(), text.data(), text.size(), 0);
-  text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
-  return text;
-}
-
 }  // namespace
 
 std::optional<std::string> SourceLines::line(const std::string& file, int number) {
   const auto [entry, fresh] = sources_.try_emplace(file);
   if (fresh && kept_ < most_kept && sources_.size() <= most_files) {
     entry->second = read(file);
-    const auto& source = entry->second;
-    kept_ += source.text.size() + source.starts.capacity() * sizeof source.starts[0];
+    kept_ += entry->second.size;
   }
-  const auto& [text, starts] = entry->second;
-  if (number < 1 || static_cast<std::size_t>(number) > starts.size()) return std::nullopt;
-  auto line = std::string_view(text).substr(starts[static_cast<std::size_t>(number) - 1]);
+  if (number < 1) return std::nullopt;
+  auto line = from_line(entry->second, static_cast<std::size_t>(number));
   line = line.substr(0, line.find('\n'));
   const auto start = line.find_first_not_of(" \t\f\r");
   if (start == std::string_view::npos) return std::nullopt;
   line = line.substr(start, line.find_last_not_of(" \t\r\f") - start + 1);
   return std::string(line.substr(0, longest_line));
+}
+
+std::string_view SourceLines::from_line(Source& source, std::size_t number) {
+  const std::string_view text(source.bytes.get(), source.size);
+  auto& starts = source.starts;
+  while (starts.size() < number) {
+    const auto end = text.find('\n', starts.back());
+    if (end == text.npos || kept_ >= most_kept) return {};
+    starts.push_back(static_cast<std::uint32_t>(end + 1));
+    kept_ += sizeof starts[0];
+  }
+  return text.substr(starts[number - 1]);
+}
+
+SourceLines::Source SourceLines::read_regular(const std::string& root, const std::string& path) {
+  const auto file = open_regular(root, path);
+  struct stat status {};
+  if (::fstat(file.number(), &status) != 0) return {};
+  const auto size = static_cast<std::uint64_t>(status.st_size);
+  if (size > largest_source) return {};
+  Source source;
+  source.bytes = std::make_unique_for_overwrite<char[]>(size);
+  const auto got = ::pread(file.number(), source.bytes.get(), size, 0);
+  if (got > 0) source.size = static_cast<std::size_t>(got);
+  return source;
 }
 
 SourceLines::Source SourceLines::read(const std::string& file) const {
@@ -71,14 +84,7 @@ SourceLines::Source SourceLines::read(const std::string& file) const {
     }
   }
   for (const auto& [root, path] : places) {
-    Source source;
-    source.text = read_regular(root, path);
-    if (source.text.empty()) continue;
-    for (std::size_t at = 0; at < source.text.size();) {
-      source.starts.push_back(at);
-      at = std::min(source.text.find('\n', at), source.text.size()) + 1;
-    }
-    return source;
+    if (auto source = read_regular(root, path); source.size > 0) return source;
   }
   return {};
 }

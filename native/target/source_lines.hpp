@@ -1,7 +1,10 @@
 #pragma once
 
+#include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -25,9 +28,13 @@ class SourceLines {
 
  private:
   struct Source {
-    std::string text;
-    std::vector<std::size_t> starts;  ///< of its lines
+    std::unique_ptr<char[]> bytes;  ///< not a string, whose bytes would be set before they are read
+    std::size_t size = 0;
+    std::vector<std::uint32_t> starts{0};  ///< of its lines, as far as they have been asked for
   };
+  /// The text from the start of line `number` on; empty where there is none.
+  std::string_view from_line(Source& source, std::size_t number);
+  static Source read_regular(const std::string& root, const std::string& path);
   Source read(const std::string& file) const;
 
   const FileLookup& files_;

@@ -58,7 +58,7 @@ BOOST_AUTO_TEST_CASE(file_backed_memory_over_cached) {
   keeps_the_contract(memory);
 }
 
-BOOST_AUTO_TEST_CASE(cached_memory_fetches_a_page_once) {
+BOOST_AUTO_TEST_CASE(cached_memory_fetches_a_piece_once) {
   int fetches = 0;
   CachedMemory memory([&](Address, std::span<std::byte> into) {
     ++fetches;
