@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 #include <malloc.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <exception>
@@ -23,8 +24,9 @@ int run(int argc, const char* const* argv) {
     auto found = python_processes();
     options.targets = std::move(found.pids);
     if (found.unreadable > 0) {
-      fmt::print(stderr, "py-importlock: {} processes may not be looked into; run this with sudo\n",
-                 found.unreadable);
+      fmt::print(stderr, "py-importlock: {} {} may not be looked into{}\n", found.unreadable,
+                 found.unreadable == 1 ? "process" : "processes",
+                 ::geteuid() == 0 ? "" : "; run this with sudo");
     }
     if (options.targets.empty()) {
       fmt::print(stderr, "py-importlock: no CPython 2.7 process that can be read on this host\n");

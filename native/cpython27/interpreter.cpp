@@ -63,8 +63,10 @@ Known<Address> address_of(const SymbolsByName& symbols, LoadBias bias, std::stri
 }
 
 LockKind lock_kind_of(Memory& memory, const Interpreter& interpreter) {
-  const bool semaphores = interpreter.file->mentions("sem_wait");
-  const bool conditions = interpreter.file->mentions("pthread_cond_wait");
+  constexpr std::array<std::string_view, 2> calls{"sem_wait", "pthread_cond_wait"};
+  const auto called = interpreter.file->mentioned(calls);
+  const bool semaphores = called.contains(calls[0]);
+  const bool conditions = called.contains(calls[1]);
   if (semaphores != conditions) {
     return semaphores ? LockKind::semaphore : LockKind::mutex_and_condition;
   }

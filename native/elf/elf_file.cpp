@@ -13,6 +13,7 @@
 #include <bitset>
 #include <cerrno>
 #include <cstring>
+#include <memory>
 #include <utility>
 
 #include "base/bytes.hpp"
@@ -77,21 +78,6 @@ class Beginnings {
   std::bitset<size> wanted_;
 };
 
-/// Calls `visit(name, symbol)` for each that may be wanted.
-template <typename Sym, typename Visit>
-void visit_symbols(const Elf_Data& data, std::string_view names, const Beginnings& wanted,
-                   Visit visit) {
-  const std::span table(static_cast<const std::byte*>(data.d_buf), data.d_size);
-  for (std::size_t at = 0; at + sizeof(Sym) <= table.size(); at += sizeof(Sym)) {
-    const auto symbol = *load<Sym>(table, at);
-    if (symbol.st_name >= names.size()) continue;
-    const auto name = names.substr(symbol.st_name);
-    if (!wanted.may_begin(name)) continue;
-    const auto length = name.find('\0');
-    if (length != name.npos) visit(name.substr(0, length), symbol);
-  }
-}
-
 /// libelf reads what is asked of it, so the sizes that a file claims are looked at before.
 Elf_Data* contents_of(Elf_Scn* section, std::uint64_t largest, bool raw = false) {
   GElf_Shdr header;
@@ -133,22 +119,53 @@ bool claims_too_many_sections(int descriptor) {
   return claimed > most_sections;
 }
 
-template <typename Visit>
-void for_each_symbol(Elf* elf, GElf_Word table_type, std::span<const std::string_view> wanted,
-                     Visit visit) {
-  Elf_Scn* section = find_section(elf, table_type);
+/// The header of a section whose contents lie in the file, whole and no larger than a table.
+std::optional<GElf_Shdr> table_header(const ElfFile& file, Elf_Scn* section) {
   GElf_Shdr header;
-  if (section == nullptr || gelf_getshdr(section, &header) == nullptr) return;
-  // libelf gives the symbols in this machine's byte order, and names where they are whole.
-  const Elf_Data* data = contents_of(section, largest_table);
-  if (data == nullptr || data->d_buf == nullptr) return;
-  const Elf_Data* names = contents_of(elf_getscn(elf, header.sh_link), largest_table);
-  if (names == nullptr || names->d_buf == nullptr) return;
-  const std::string_view text(static_cast<const char*>(names->d_buf), names->d_size);
+  if (section == nullptr || gelf_getshdr(section, &header) == nullptr) return std::nullopt;
+  if (header.sh_type == SHT_NOBITS || header.sh_size > largest_table) return std::nullopt;
+  if (header.sh_offset > file.size() || header.sh_size > file.size() - header.sh_offset) {
+    return std::nullopt;
+  }
+  return header;
+}
+
+/// Calls `visit(name, symbol)` for each that may be wanted. libelf would keep all that it has read
+/// for as long as the file is open, and fresh memory is most of what reading costs.
+template <typename Sym, typename Visit>
+void visit_symbols(const ElfFile& file, const GElf_Shdr& symbols, const GElf_Shdr& names,
+                   const Beginnings& wanted, Visit visit) {
+  const auto text_bytes = std::make_unique_for_overwrite<std::byte[]>(names.sh_size);
+  const std::span bytes(text_bytes.get(), names.sh_size);
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()),
+                              file.read_at(names.sh_offset, bytes));
+  constexpr std::size_t at_once = 512;
+  std::array<Sym, at_once> window;
+  for (std::uint64_t at = 0; at < symbols.sh_size; at += sizeof window) {
+    const auto size = std::min<std::uint64_t>(sizeof window, symbols.sh_size - at);
+    const auto got =
+        file.read_at(symbols.sh_offset + at, std::as_writable_bytes(std::span(window)).first(size));
+    for (const auto& symbol : std::span(window).first(got / sizeof(Sym))) {
+      if (symbol.st_name >= text.size()) continue;
+      const auto name = text.substr(symbol.st_name);
+      if (!wanted.may_begin(name)) continue;
+      const auto length = name.find('\0');
+      if (length != name.npos) visit(name.substr(0, length), symbol);
+    }
+  }
+}
+
+template <typename Visit>
+void for_each_symbol(const ElfFile& file, Elf* elf, GElf_Word table_type,
+                     std::span<const std::string_view> wanted, Visit visit) {
+  const auto symbols = table_header(file, find_section(elf, table_type));
+  if (!symbols) return;
+  const auto names = table_header(file, elf_getscn(elf, symbols->sh_link));
+  if (!names) return;
   if (gelf_getclass(elf) == ELFCLASS64) {
-    visit_symbols<Elf64_Sym>(*data, text, Beginnings(wanted), visit);
+    visit_symbols<Elf64_Sym>(file, *symbols, *names, Beginnings(wanted), visit);
   } else {
-    visit_symbols<Elf32_Sym>(*data, text, Beginnings(wanted), visit);
+    visit_symbols<Elf32_Sym>(file, *symbols, *names, Beginnings(wanted), visit);
   }
 }
 
@@ -353,7 +370,7 @@ SymbolsByName ElfFile::symbols(Table table, std::span<const std::string_view> wa
   SymbolsByName found;
   found.reserve(wanted.size());
   for (const auto name : wanted) found.try_emplace(name);
-  for_each_symbol(elf_, table == Table::dynsym ? SHT_DYNSYM : SHT_SYMTAB, wanted,
+  for_each_symbol(*this, elf_, table == Table::dynsym ? SHT_DYNSYM : SHT_SYMTAB, wanted,
                   [&](std::string_view name, const auto& symbol) {
                     if (symbol.st_shndx == SHN_UNDEF) return;
                     const auto type = symbol.st_info & 0xf;  // ELF64_ST_TYPE
@@ -367,10 +384,13 @@ SymbolsByName ElfFile::symbols(Table table, std::span<const std::string_view> wa
   return found;
 }
 
-bool ElfFile::mentions(std::string_view name) const {
-  bool found = false;
-  for_each_symbol(elf_, SHT_DYNSYM, std::span(&name, 1),
-                  [&](std::string_view symbol, const auto&) { found = found || symbol == name; });
+std::unordered_set<std::string_view> ElfFile::mentioned(
+    std::span<const std::string_view> names) const {
+  std::unordered_set<std::string_view> found;
+  for_each_symbol(*this, elf_, SHT_DYNSYM, names, [&](std::string_view symbol, const auto&) {
+    const auto name = std::ranges::find(names, symbol);
+    if (name != names.end()) found.insert(*name);
+  });
   return found;
 }
 

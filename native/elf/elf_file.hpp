@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/address.hpp"
@@ -61,8 +62,8 @@ struct MappedFile {
   std::string path;
 };
 
-/// An ELF file of little-endian Linux, read through libelf with pread and never mapped, so that a
-/// file cut short while we read it costs an error and not a SIGBUS.
+/// An ELF file of little-endian Linux, read through libelf or with pread and never mapped, so that
+/// a file cut short while we read it costs an error and not a SIGBUS.
 class ElfFile {
  public:
   /// Throws FileError where the file cannot be opened, FormatError where it is no ELF file, not
@@ -89,8 +90,9 @@ class ElfFile {
   /// The defined symbols of `table` with one of the base names in `wanted`. The keys are those of
   /// `wanted`, which must outlive the result. Empty where the file has no such table.
   [[nodiscard]] SymbolsByName symbols(Table table, std::span<const std::string_view> wanted) const;
-  /// Whether the dynamic symbol table names `name`, defined here or not.
-  [[nodiscard]] bool mentions(std::string_view name) const;
+  /// Those of `names` that the dynamic symbol table has, defined here or not.
+  [[nodiscard]] std::unordered_set<std::string_view> mentioned(
+      std::span<const std::string_view> names) const;
 
   /// Whether `size` bytes at `address` lie in the program's variables: writable, initialised or
   /// not, and not a part of what the dynamic linker fills in.
