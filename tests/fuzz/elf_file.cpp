@@ -27,7 +27,7 @@ void read_program(const ElfFile& file) {
       }
     }
   }
-  (void)file.mentions("sem_wait");
+  (void)file.mentioned(names);
   (void)file.debug_link();
   (void)file.mapped_files();
   holds_python27(file);
