@@ -93,17 +93,18 @@ def watched(command: list[str], target: int | None) -> tuple[float, float]:
 
 
 def measure(commands: dict[str, list[str]], target: int | None, runs: int) -> dict[str, Cost]:
-    """By turns, so that what else the machine does meets all of them alike."""
+    """By turns, so that what else the machine does meets all of them alike. The first turn only says
+    what is slow, and finds the files for the others, unless there is no other."""
     times = {name: [timed(command)] for name, command in commands.items()}
     # What takes minutes is measured once.
     slow = {name for name, [first] in times.items() if first[0] > 20}
-    for _ in range(runs - 1):
+    for _ in range(runs if runs > 1 else 0):
         for name in [name for name in commands if name not in slow]:
             times[name].append(timed(commands[name]))
     costs = {}
     for name, command in commands.items():
         watches = [watched(command, target) for _ in range(1 if name in slow else min(runs, 5))]
-        walls, cpu = zip(*times[name])
+        walls, cpu = zip(*(times[name][1:] or times[name]))
         costs[name] = Cost(walls, *map(statistics.median, (walls, cpu, *zip(*watches))))
     return costs
 
@@ -193,7 +194,7 @@ def growth(title: str, unit: str, rows: list[tuple[str, float, Cost]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=int, default=15)
+    parser.add_argument("--runs", type=int, default=31)
     parser.add_argument("--small", action="store_true", help="tiny sizes, to see that it runs")
     parser.add_argument("--write", type=pathlib.Path, metavar="FILE")
     options = parser.parse_args()
