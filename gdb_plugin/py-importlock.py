@@ -290,8 +290,8 @@ def _door():
     if inferior.pid == 0 or not inferior.threads():
         raise gdb.GdbError("py-importlock: no process; attach to one with 'attach PID' or open a core "
                            "with 'core FILE'")
-    # gdb.Inferior.connection is of gdb 11. A line "  - core (Local core dump file)" for each layer,
-    # read without a pattern: to compile one takes a twentieth of a look.
+    # gdb.Inferior.connection is of gdb 11. A line "  - core (Local core dump file)" for each layer;
+    # to compile patterns for them would take a tenth of the command's time.
     stack = gdb.execute("maintenance print target-stack", to_string=True)
     layers = [line.split()[1] for line in stack.splitlines() if line.lstrip().startswith("- ")]
     if "core" in layers:

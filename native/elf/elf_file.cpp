@@ -79,10 +79,10 @@ class Beginnings {
 };
 
 /// libelf reads what is asked of it, so the sizes that a file claims are looked at before.
-Elf_Data* contents_of(Elf_Scn* section, std::uint64_t largest, bool raw = false) {
+Elf_Data* contents_of(Elf_Scn* section, std::uint64_t largest) {
   GElf_Shdr header;
   if (gelf_getshdr(section, &header) == nullptr || header.sh_size > largest) return nullptr;
-  return raw ? elf_rawdata(section, nullptr) : elf_getdata(section, nullptr);
+  return elf_rawdata(section, nullptr);
 }
 
 /// The index of the section that holds the names of sections; nothing where it has none that fits.
@@ -135,10 +135,10 @@ std::optional<GElf_Shdr> table_header(const ElfFile& file, Elf_Scn* section) {
 template <typename Sym, typename Visit>
 void visit_symbols(const ElfFile& file, const GElf_Shdr& symbols, const GElf_Shdr& names,
                    const Beginnings& wanted, Visit visit) {
-  const auto text_bytes = std::make_unique_for_overwrite<std::byte[]>(names.sh_size);
-  const std::span bytes(text_bytes.get(), names.sh_size);
-  const std::string_view text(reinterpret_cast<const char*>(bytes.data()),
-                              file.read_at(names.sh_offset, bytes));
+  const auto bytes = std::make_unique_for_overwrite<char[]>(names.sh_size);
+  const auto length_read =
+      file.read_at(names.sh_offset, std::as_writable_bytes(std::span(bytes.get(), names.sh_size)));
+  const std::string_view text(bytes.get(), length_read);
   constexpr std::size_t at_once = 512;
   std::array<Sym, at_once> window;
   for (std::uint64_t at = 0; at < symbols.sh_size; at += sizeof window) {
@@ -288,7 +288,7 @@ void ElfFile::read_build_id() {
   for (Elf_Scn* section = nullptr; (section = elf_nextscn(elf_, section)) != nullptr;) {
     GElf_Shdr header;
     if (gelf_getshdr(section, &header) == nullptr || header.sh_type != SHT_NOTE) continue;
-    const Elf_Data* data = contents_of(section, largest_section_note, true);
+    const Elf_Data* data = contents_of(section, largest_section_note);
     if (data == nullptr || data->d_buf == nullptr) continue;
     build_id_ = build_id_in_notes({static_cast<const std::byte*>(data->d_buf), data->d_size});
     if (build_id_) return;
@@ -352,7 +352,7 @@ std::optional<DebugLink> ElfFile::debug_link() const {
     if (gelf_getshdr(section, &header) == nullptr) continue;
     const char* name = elf_strptr(elf_, *names, header.sh_name);
     if (name == nullptr || std::string_view(name) != ".gnu_debuglink") continue;
-    const Elf_Data* data = contents_of(section, largest_section_note, true);
+    const Elf_Data* data = contents_of(section, largest_section_note);
     if (data == nullptr || data->d_buf == nullptr) return std::nullopt;
     // A zero-terminated name, padded to four bytes, then the CRC (gdb manual, "Separate Debug
     // Files").

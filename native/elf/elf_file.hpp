@@ -90,7 +90,8 @@ class ElfFile {
   /// The defined symbols of `table` with one of the base names in `wanted`. The keys are those of
   /// `wanted`, which must outlive the result. Empty where the file has no such table.
   [[nodiscard]] SymbolsByName symbols(Table table, std::span<const std::string_view> wanted) const;
-  /// Those of `names` that the dynamic symbol table has, defined here or not.
+  /// Those of `names` that the dynamic symbol table has, defined here or not. `names` must outlive
+  /// the result.
   [[nodiscard]] std::unordered_set<std::string_view> mentioned(
       std::span<const std::string_view> names) const;
 

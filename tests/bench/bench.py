@@ -94,11 +94,11 @@ def watched(command: list[str], target: int | None) -> tuple[float, float]:
 
 def measure(commands: dict[str, list[str]], target: int | None, runs: int) -> dict[str, Cost]:
     """By turns, so that what else the machine does meets all of them alike. The first turn only says
-    what is slow, and finds the files for the others, unless there is no other."""
+    what is slow, and warms the caches for the others."""
     times = {name: [timed(command)] for name, command in commands.items()}
     # What takes minutes is measured once.
     slow = {name for name, [first] in times.items() if first[0] > 20}
-    for _ in range(runs if runs > 1 else 0):
+    for _ in range(runs):
         for name in [name for name in commands if name not in slow]:
             times[name].append(timed(commands[name]))
     costs = {}
