@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "base/error.hpp"
-#include "cpython27/capture.hpp"
+#include "cpython/capture.hpp"
 #include "diagnosis/diagnose.hpp"
 #include "render/dot.hpp"
 #include "render/json.hpp"

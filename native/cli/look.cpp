@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "base/error.hpp"
-#include "cpython27/capture.hpp"
+#include "cpython/capture.hpp"
 #include "diagnosis/diagnose.hpp"
 #include "diagnosis/lasting.hpp"
 #include "target/core_target.hpp"

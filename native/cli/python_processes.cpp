@@ -13,7 +13,7 @@
 #include <utility>
 
 #include "base/error.hpp"
-#include "cpython27/image.hpp"
+#include "cpython/image.hpp"
 #include "target/mapping.hpp"
 
 namespace importlock::cli {

@@ -16,7 +16,7 @@
 #include <unordered_set>
 
 #include "base/error.hpp"
-#include "cpython27/capture.hpp"
+#include "cpython/capture.hpp"
 #include "diagnosis/diagnose.hpp"
 #include "elf/elf_file.hpp"
 #include "render/dot.hpp"

@@ -2,7 +2,7 @@
 // without, given to capture() and what follows. Each word of it is made from the input when it is
 // first read and stays the same from then on.
 
-#include "cpython27/capture.hpp"
+#include "cpython/capture.hpp"
 
 #include <elf.h>
 #include <fuzzer/FuzzedDataProvider.h>
@@ -17,7 +17,7 @@
 #include <unordered_map>
 
 #include "base/error.hpp"
-#include "cpython27/layout.hpp"
+#include "cpython/layout.hpp"
 #include "diagnosis/diagnose.hpp"
 #include "elf/elf_file.hpp"
 #include "memory_file.hpp"

@@ -3,7 +3,7 @@
 #include <cstdint>
 
 #include "base/error.hpp"
-#include "cpython27/capture.hpp"
+#include "cpython/capture.hpp"
 #include "memory_file.hpp"
 #include "target/core_target.hpp"
 #include "target/image_file.hpp"

@@ -8,8 +8,8 @@
 
 #include "base/bytes.hpp"
 #include "base/error.hpp"
-#include "cpython27/image.hpp"
-#include "cpython27/static_variables.hpp"
+#include "cpython/image.hpp"
+#include "cpython/static_variables.hpp"
 #include "elf/debug_file.hpp"
 #include "memory_file.hpp"
 

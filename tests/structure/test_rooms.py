@@ -9,11 +9,11 @@ ALLOWED = {
     "model": {"base"},
     "elf": {"base"},
     "target": {"base", "model", "elf"},
-    "cpython27": {"base", "model", "elf", "target"},
+    "cpython": {"base", "model", "elf", "target"},
     "diagnosis": {"base", "model"},
     "render": {"base", "model"},
-    "bindings": {"base", "model", "elf", "target", "cpython27", "diagnosis", "render"},
-    "cli": {"base", "model", "elf", "target", "cpython27", "diagnosis", "render"},
+    "bindings": {"base", "model", "elf", "target", "cpython", "diagnosis", "render"},
+    "cli": {"base", "model", "elf", "target", "cpython", "diagnosis", "render"},
 }
 
 

@@ -1,0 +1,432 @@
+#include "cpython/capture.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "base/error.hpp"
+#include "cpython/describe.hpp"
+#include "cpython/frames.hpp"
+#include "cpython/imports.hpp"
+#include "cpython/interpreter.hpp"
+#include "cpython/library.hpp"
+#include "cpython/moment.hpp"
+#include "cpython/objects.hpp"
+#include "cpython/waits.hpp"
+#include "target/call_object.hpp"
+#include "target/image_file.hpp"
+#include "target/layered_memory.hpp"
+#include "target/source_lines.hpp"
+#include "target/thread_matcher.hpp"
+
+namespace importlock {
+
+namespace {
+
+// Beside those of the threads that there are: a fork in C leaves its parent's behind.
+constexpr std::size_t most_left_over_states = 10'000;
+constexpr std::size_t most_interpreters = 1'000;
+constexpr std::size_t most_frames = 200'000;  // of all threads
+// Of what is kept of all frames, which is 6 MiB for 1,000 threads of 50 frames.
+constexpr std::size_t most_kept = std::size_t{40} << 20;
+constexpr std::size_t most_problems = 50;
+
+class Capture {
+ public:
+  Capture(const Target& target, Interpreter& interpreter, Memory& memory, Snapshot& snapshot,
+          const CaptureOptions& options)
+      : target_(target),
+        interpreter_(interpreter),
+        matcher_(target, memory),
+        objects_(memory, interpreter.layout, interpreter.types),
+        frames_(objects_),
+        sources_(target.files),
+        options_(options),
+        snapshot_(snapshot) {}
+
+  void run() {
+    read_lock();
+    read_gil();
+    read_threads();
+    read_native_joins();
+    if (snapshot_.problems.size() <= most_problems) return;
+    const auto more = snapshot_.problems.size() - most_problems;
+    snapshot_.problems.resize(most_problems);
+    snapshot_.problems.push_back(fmt::format("{} more like these", more));
+  }
+
+ private:
+  template <typename T, typename Read>
+  Known<T> attempt(const char* what, Read read) {
+    try {
+      return read();
+    } catch (const Error& error) {
+      snapshot_.problems.push_back(fmt::format("{}: {}", what, error.what()));
+      return Missing{error.what()};
+    }
+  }
+
+  Address require(const Known<Address>& variable) {
+    if (!variable) throw FormatError(variable.why());
+    return *variable;
+  }
+
+  LockFacts lock_at(const Known<Address>& variable) {
+    return lock_facts(objects_.memory(), objects_.pointer(require(variable)),
+                      interpreter_.lock_kind, interpreter_.architecture);
+  }
+
+  void read_lock() {
+    const auto& variables = interpreter_.variables;
+    auto& facts = snapshot_.import_lock;
+    facts.found_by = variables.found_by;
+    facts.lock = attempt<LockFacts>("import_lock", [&] { return lock_at(variables.import_lock); });
+    facts.owner = attempt<std::optional<PthreadId>>("import_lock_thread", [&] {
+      const auto ident = objects_.pointer(require(variables.import_lock_thread)).value();
+      return PthreadId{ident} == objects_.ident(-1) ? std::nullopt
+                                                    : std::optional(PthreadId{ident});
+    });
+    facts.level = attempt<int>("import_lock_level", [&] {
+      return objects_.memory().value<std::int32_t>(require(variables.import_lock_level));
+    });
+  }
+
+  void read_gil() {
+    const auto& variables = interpreter_.variables;
+    snapshot_.gil.lock =
+        attempt<LockFacts>("interpreter_lock", [&] { return lock_at(variables.interpreter_lock); });
+    snapshot_.gil.holder = attempt<std::optional<PthreadId>>("_PyThreadState_Current", [&] {
+      const auto state = objects_.pointer(require(variables.py_thread_state_current));
+      if (state.is_null()) return std::optional<PthreadId>();
+      return std::optional(ident_of(state));
+    });
+  }
+
+  PthreadId ident_of(Address thread_state) {
+    return PthreadId{
+        objects_.pointer(thread_state + interpreter_.layout.thread_state.thread_id).value()};
+  }
+
+  void read_threads() {
+    std::set<Lwp> seen;
+    try {
+      std::unordered_set<Address> interpreters;
+      for (auto state = objects_.pointer(require(interpreter_.variables.interp_head));
+           !state.is_null();
+           state = objects_.pointer(state + interpreter_.layout.interpreter_state.next)) {
+        if (!interpreters.insert(state).second) throw FormatError("a loop");
+        if (interpreters.size() > most_interpreters) {
+          throw FormatError("it claims more interpreters than there can be");
+        }
+        read_interpreter(state, seen);
+      }
+    } catch (const Error& error) {
+      snapshot_.all_thread_states = false;
+      snapshot_.problems.push_back(fmt::format("list of interpreters: {}", error.what()));
+    }
+    const auto& owner = snapshot_.import_lock.owner;
+    if (snapshot_.threads.empty() && snapshot_.all_thread_states && owner && *owner) {
+      snapshot_.all_thread_states = false;
+      snapshot_.problems.emplace_back(
+          "list of interpreters: it has no thread, though the import lock is held");
+    }
+    keep_one_state_each();
+    find_mismatch(seen);
+    for (const auto& native : target_.threads) {
+      if (seen.contains(native.lwp)) continue;
+      ThreadFacts thread;
+      add_native(thread, native);
+      snapshot_.threads.push_back(std::move(thread));
+    }
+    std::ranges::stable_sort(snapshot_.threads, {}, [](const ThreadFacts& thread) {
+      return thread.lwp.value_or(std::numeric_limits<Lwp>::max());
+    });
+  }
+
+  /// A thread has a PyThreadState in each interpreter that it has entered, as those of mod_wsgi do;
+  /// where it runs is the one that has frames.
+  void keep_one_state_each() {
+    std::unordered_map<Lwp, std::size_t> places;
+    std::vector<ThreadFacts> kept;
+    for (auto& thread : snapshot_.threads) {
+      const auto place =
+          thread.lwp ? places.try_emplace(*thread.lwp, kept.size()) : std::pair(places.end(), true);
+      if (place.second) {
+        kept.push_back(std::move(thread));
+        continue;
+      }
+      auto& other = kept[place.first->second];
+      if (thread.frames.empty()) continue;
+      if (other.frames.empty()) {
+        other = std::move(thread);
+        continue;
+      }
+      other.whole = false;
+      snapshot_.problems.push_back(fmt::format(
+          "LWP {} has frames in several interpreters; those of one are shown", *thread.lwp));
+    }
+    snapshot_.threads = std::move(kept);
+  }
+
+  /// A thread that threading knows and that has no thread state, beside a thread state that neither
+  /// a thread has nor threading knows: they belong together, and one of the ids is damaged. Each
+  /// for itself is in order: threads of C code come and go, and a fork leaves thread states behind.
+  void find_mismatch(const std::set<Lwp>& seen) {
+    const auto native = std::ranges::find_if(target_.threads, [&](const NativeThread& thread) {
+      return !seen.contains(thread.lwp) && thread.ident && known_.contains(*thread.ident);
+    });
+    const auto state = std::ranges::find_if(snapshot_.threads, [&](const ThreadFacts& thread) {
+      return !thread.lwp && !thread.frames.empty() && !known_.contains(*thread.ident);
+    });
+    if (native == target_.threads.end() || state == snapshot_.threads.end()) return;
+    snapshot_.all_thread_states = false;
+    snapshot_.problems.push_back(
+        fmt::format("LWP {} has no thread state, and that of the id {} has no thread", native->lwp,
+                    to_hex(*state->ident)));
+  }
+
+  /// C code that joins a thread waits on a word inside that thread.
+  void read_native_joins() {
+    std::unordered_map<PthreadId, std::string> names;
+    for (const auto& thread : snapshot_.threads) {
+      if (!thread.ident || !thread.lwp) continue;
+      names[*thread.ident] = thread.name.empty() ? fmt::format("LWP {}", *thread.lwp) : thread.name;
+    }
+    for (auto& thread : snapshot_.threads) {
+      const auto& call = thread.system_call;
+      if (thread.wait || !call || !*call || !(*call)->futex) continue;
+      for (const auto ident : joined_at(target_.architecture, *(*call)->futex)) {
+        const auto joined = names.find(ident);
+        if (joined == names.end()) continue;
+        PythonWait wait;
+        wait.what = joined->second;
+        wait.call = "pthread_join";
+        wait.thread = ident;
+        thread.wait = wait;
+        break;
+      }
+    }
+  }
+
+  static void add_native(ThreadFacts& thread, const NativeThread& native) {
+    thread.lwp = native.lwp;
+    thread.gdb_thread = native.gdb_thread;
+    if (!thread.ident) thread.ident = native.ident;
+    thread.system_call = native.system_call;
+  }
+
+  void read_interpreter(Address interpreter, std::set<Lwp>& seen) {
+    const auto& layout = interpreter_.layout;
+    const auto library = library_of(interpreter);
+    WaitReader waits(objects_, frames_, library);
+    Readers readers{library, waits, ImportReader(objects_, frames_, waits, library)};
+    for (const auto& [ident, thread] : library.active) known_.insert(ident);
+    std::unordered_set<Address> states;
+    for (auto state = objects_.pointer(interpreter + layout.interpreter_state.tstate_head);
+         !state.is_null(); state = objects_.pointer(state + layout.thread_state.next)) {
+      if (++states_ > most_left_over_states + target_.threads.size()) {
+        throw FormatError("it claims more thread states than there can be");
+      }
+      if (!states.insert(state).second) throw FormatError("its thread states form a loop");
+      if (objects_.pointer(state + layout.thread_state.interp) != interpreter) {
+        throw FormatError(
+            fmt::format("the thread state at {} belongs to no interpreter", to_hex(state)));
+      }
+      read_thread(state, readers, seen);
+    }
+  }
+
+  Library library_of(Address interpreter) {
+    const auto& at = interpreter_.layout.interpreter_state;
+    Library library;
+    try {
+      read_version(objects_.pointer(interpreter + at.sysdict));
+      library = read_library(objects_, objects_.pointer(interpreter + at.modules));
+    } catch (const Error& error) {
+      library.problem = error.what();
+    }
+    if (!library.problem.empty()) {
+      snapshot_.problems.push_back(
+          fmt::format("the standard library's modules: {}", library.problem));
+    }
+    return library;
+  }
+
+  void read_version(Address sys_dict) {
+    // sys.version begins with the version: "2.7.18 (default, …".
+    if (const auto text = objects_.text(objects_.item(sys_dict, "version"))) {
+      snapshot_.python.version = text->substr(0, text->find(' '));
+    }
+    const auto path = objects_.items(objects_.item(sys_dict, "path"), 1);
+    if (!path.empty()) sources_.set_script_folder(objects_.text(path[0]).value_or(""));
+  }
+
+  /// Without its locals. Threads that are alike, and calls that recurse, stand at the same lines.
+  const Frame& shown(const RawFrame& frame, const Library& library) {
+    const auto [entry, fresh] = shown_.try_emplace({frame.code_address, frame.line});
+    auto& shown = entry->second;
+    if (fresh) {
+      const auto& file = frame.code->file;
+      const auto source = sources_.line(file, frame.line);
+      kept_ += frame.code->name.size() + file.size() + source.value_or("").size();
+      shown = {frame.code->name, file, frame.line, source, library.owns(file), {}};
+    }
+    return shown;
+  }
+
+  /// Without the texts that it shares with others.
+  static std::size_t size_of(const Frame& frame) {
+    auto size = sizeof frame;
+    for (const auto& variable : frame.locals) {
+      size += sizeof variable + variable.name.size() + variable.value.size();
+    }
+    return size;
+  }
+
+  struct Readers {
+    const Library& library;
+    WaitReader& waits;
+    ImportReader imports;
+  };
+
+  void read_thread(Address state, Readers& readers, std::set<Lwp>& seen) {
+    const auto& library = readers.library;
+    auto& waits = readers.waits;
+    auto& imports = readers.imports;
+    ThreadFacts thread;
+    thread.python = true;
+    thread.ident = ident_of(state);
+    if (const auto* native = matcher_.thread_of(*thread.ident)) {
+      add_native(thread, *native);
+      seen.insert(native->lwp);
+    }
+    std::string problem;
+    const auto innermost = objects_.pointer(state + interpreter_.layout.thread_state.frame);
+    auto frames = frames_.chain(innermost, frames_left_, problem);
+    frames_left_ -= frames.size();
+    // What one step cannot read is no reason to do without the others.
+    const auto step = [&](const auto& read) {
+      try {
+        read();
+      } catch (const Error& error) {
+        if (problem.empty()) problem = error.what();
+      }
+    };
+    step([&] {
+      const auto active = library.active.find(*thread.ident);
+      if (active == library.active.end()) return;
+      thread.name = objects_.text(objects_.attribute(active->second, "_Thread__name")).value_or("");
+    });
+    thread.frames.reserve(frames.size());
+    for (std::size_t i = 0; i < frames.size(); ++i) {
+      auto& frame = thread.frames.emplace_back(shown(frames[i], library));
+      if (options_.locals) frame.locals = read_locals(objects_, frames[i]);
+      kept_ += size_of(frame);
+      if (kept_ <= most_kept) continue;
+      problem = "its frames take more room than those of a program: the rest is not shown";
+      frames.resize(i + 1);
+    }
+    step([&] { imports.read_modules(thread, frames); });
+    step([&] {
+      thread.operation = imports.operation(frames);
+      if (thread.operation && thread.operation->kind == Operation::Kind::fork) {
+        thread.import_lock_evidence = thread.operation->text;
+      }
+    });
+    step([&] {
+      const auto& owner = snapshot_.import_lock.owner;
+      // Where no thread has the owner's id, that id may be damaged.
+      if (thread.import_lock_evidence.empty() && owner && *owner &&
+          (**owner == *thread.ident || matcher_.thread_of(**owner) == nullptr) &&
+          imports.keeps_import_lock(frames)) {
+        thread.import_lock_evidence = "imp.acquire_lock";
+      }
+    });
+    step([&] { thread.wait = waits.wait(frames); });
+    thread.housekeeping = !frames.empty() && library.function(frames.front().code_address) ==
+                                                 Function::pool_handle_workers;
+    thread.held = waits.held(frames, *thread.ident, problem);
+    if (!thread.importing.empty()) {
+      step([&] { thread.starts = imports.starts(frames, thread.importing.front().frame); });
+    }
+    if (thread.system_call && *thread.system_call) {
+      thread.call_object = call_object(target_, objects_.memory(), **thread.system_call);
+    }
+    thread.whole = problem.empty() && library.problem.empty();
+    if (!problem.empty()) {
+      snapshot_.problems.push_back(fmt::format(
+          "thread {}: {}", thread.lwp ? fmt::format("LWP {}", *thread.lwp) : to_hex(*thread.ident),
+          problem));
+    }
+    snapshot_.threads.push_back(std::move(thread));
+  }
+
+  const Target& target_;
+  Interpreter& interpreter_;
+  ThreadMatcher matcher_;
+  Objects objects_;
+  FrameReader frames_;
+  SourceLines sources_;
+  std::map<std::pair<Address, int>, Frame> shown_;  ///< by code object and line
+  const CaptureOptions& options_;
+  Snapshot& snapshot_;
+  std::unordered_set<PthreadId> known_;  // to threading
+  std::size_t states_ = 0;
+  std::size_t frames_left_ = most_frames;
+  std::size_t kept_ = 0;  ///< bytes of frames and their texts
+};
+
+Snapshot look(const Target& target, const CaptureOptions& options, Interpreter& interpreter) {
+  Snapshot snapshot;
+  snapshot.target = target.info;
+  snapshot.problems = target.problems;
+  snapshot.all_thread_states = target.all_threads;
+  interpreter = find_interpreter(target, snapshot.problems);
+  snapshot.python.image = interpreter.image;
+  snapshot.python.build_id = interpreter.file->build_id();
+  snapshot.python.arch = name_of(target.architecture);
+  snapshot.python.pydebug = interpreter.layout.pydebug;
+  snapshot.python.unicode = interpreter.layout.unicode_width == 2 ? "ucs2" : "ucs4";
+  FileBackedMemory memory(*target.memory, ImageOpener(target));
+  memory.add(*interpreter.file, interpreter.bias);
+  Capture(target, interpreter, memory, snapshot, options).run();
+  return snapshot;
+}
+
+}  // namespace
+
+Snapshot capture(Target& target, const CaptureOptions& options) {
+  constexpr int most_looks = 8;
+  for (int number = 1;; ++number) {
+    Interpreter interpreter;
+    auto snapshot = look(target, options, interpreter);
+    if (!target.look_again || target.stood_still()) return snapshot;
+    const auto before = moment_of(target, *target.memory, interpreter);
+    target.look_again(target);
+    const auto after = moment_of(target, *target.memory, interpreter);
+    const auto moved = movement(before, after, snapshot.threads);
+    // What a running thread frees while its frames are read shows as a problem.
+    const bool runs =
+        std::ranges::any_of(before.threads, [](const auto& thread) { return !thread.second; });
+    // So does what a thread freed between two calls that are alike; what is damaged stays so.
+    constexpr int looks_at_damage = 3;
+    const bool torn = !snapshot.problems.empty() && (runs || number < looks_at_damage);
+    const auto owner = owner_on_its_way(before, snapshot);
+    if (moved.none() && !torn && !owner) return snapshot;
+    if (number < most_looks) continue;
+    if (!moved.none()) mistrust(moved, snapshot);
+    if (owner) {
+      snapshot.threads[*owner].whole = false;
+      snapshot.problems.emplace_back(
+          "the thread with the id of the import lock's owner runs, so that its frames may be of "
+          "another moment than the lock; look again, or look with gdb, which stops it");
+    }
+    return snapshot;
+  }
+}
+
+}  // namespace importlock

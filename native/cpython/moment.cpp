@@ -1,0 +1,148 @@
+#include "cpython/moment.hpp"
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "cpython/objects.hpp"
+
+namespace importlock {
+
+namespace {
+
+constexpr std::size_t most_states = 100'000;
+
+void read_states(Objects& objects, Address head, std::unordered_map<PthreadId, Address>& frames) {
+  const auto& layout = objects.layout();
+  std::unordered_set<Address> seen;
+  for (auto interpreter = objects.pointer(head);
+       !interpreter.is_null() && seen.insert(interpreter).second && seen.size() < most_states;
+       interpreter = objects.pointer(interpreter + layout.interpreter_state.next)) {
+    for (auto state = objects.pointer(interpreter + layout.interpreter_state.tstate_head);
+         !state.is_null() && seen.insert(state).second && seen.size() < most_states;
+         state = objects.pointer(state + layout.thread_state.next)) {
+      const PthreadId ident{objects.pointer(state + layout.thread_state.thread_id).value()};
+      const auto frame = objects.pointer(state + layout.thread_state.frame);
+      // Of several sub-interpreters, the one in which the thread has frames.
+      if (!frame.is_null() || !frames.contains(ident)) frames[ident] = frame;
+    }
+  }
+}
+
+}  // namespace
+
+Moment moment_of(const Target& target, Memory& memory, const Interpreter& interpreter) {
+  Objects objects(memory, interpreter.layout, interpreter.types);
+  Moment moment;
+  const auto word = [&](const Known<Address>& variable) {
+    try {
+      return variable ? objects.pointer(*variable).value() : 0;
+    } catch (const FaultError&) {
+      return std::uint64_t{0};
+    }
+  };
+  const auto& variables = interpreter.variables;
+  const auto lock = word(variables.import_lock);
+  const auto level = static_cast<std::uint32_t>(word(variables.import_lock_level));
+  moment.import_lock = {lock, word(variables.import_lock_thread), level};
+  if (lock != 0) {
+    moment.import_lock.push_back(static_cast<std::uint32_t>(word(Address{lock})));
+  }
+  Address gil;
+  std::uint64_t gil_size = 0;
+  try {
+    if (variables.interpreter_lock) {
+      const auto facts = lock_facts(memory, objects.pointer(*variables.interpreter_lock),
+                                    interpreter.lock_kind, interpreter.architecture);
+      gil = facts.address;
+      gil_size = facts.size;
+    }
+    if (variables.interp_head) read_states(objects, *variables.interp_head, moment.frames);
+  } catch (const Error&) {
+    // A list that breaks off is what movement() sees, or what capture() reports.
+  }
+  for (const auto& thread : target.threads) {
+    auto& blocked = moment.threads[thread.lwp];
+    if (!thread.system_call || !*thread.system_call) continue;
+    const auto& call = **thread.system_call;
+    const bool turns = call.futex && !gil.is_null() && *call.futex - gil < gil_size;
+    if (!turns) blocked = call;
+  }
+  return moment;
+}
+
+Movement movement(const Moment& before, const Moment& after,
+                  const std::vector<ThreadFacts>& facts) {
+  Movement moved;
+  moved.lock = before.import_lock != after.import_lock;
+  moved.thread_states =
+      before.threads.size() != after.threads.size() || before.frames.size() != after.frames.size();
+  std::unordered_map<Lwp, PthreadId> idents;
+  for (const auto& thread : facts) {
+    if (thread.lwp && thread.ident) idents.emplace(*thread.lwp, *thread.ident);
+  }
+  const auto frame_of = [&](const Moment& moment, Lwp lwp) {
+    const auto ident = idents.find(lwp);
+    if (ident == idents.end()) return Address{};
+    const auto found = moment.frames.find(ident->second);
+    return found == moment.frames.end() ? Address{} : found->second;
+  };
+  for (const auto& [lwp, was] : before.threads) {
+    const auto found = after.threads.find(lwp);
+    if (found == after.threads.end()) {
+      moved.thread_states = true;
+      continue;
+    }
+    const auto& is = found->second;
+    const bool same = was && is && was->number == is->number && was->arguments == is->arguments &&
+                      frame_of(before, lwp) == frame_of(after, lwp);
+    if (!same && (was || is)) moved.threads.insert(lwp);
+  }
+  return moved;
+}
+
+std::optional<std::size_t> owner_on_its_way(const Moment& moment, const Snapshot& snapshot) {
+  const auto& owner = snapshot.import_lock.owner;
+  if (!owner || !*owner) return std::nullopt;
+  for (std::size_t i = 0; i < snapshot.threads.size(); ++i) {
+    const auto& thread = snapshot.threads[i];
+    if (!thread.lwp || thread.ident != **owner || !thread.import_lock_evidence.empty()) continue;
+    const auto found = moment.threads.find(*thread.lwp);
+    if (found != moment.threads.end() && !found->second) return i;
+  }
+  return std::nullopt;
+}
+
+void mistrust(const Movement& moved, Snapshot& snapshot) {
+  std::string what;
+  const auto add = [&](const std::string& part) { what += (what.empty() ? "" : ", ") + part; };
+  if (moved.lock) add("the import lock changed");
+  if (moved.thread_states) add("threads came or went");
+  // A lock that changes hands is not held for ever.
+  const auto& holder = snapshot.import_lock.owner;
+  const auto had_lock = [&](const ThreadFacts& thread) {
+    return moved.lock && holder && *holder && thread.ident == **holder;
+  };
+  if (moved.thread_states) snapshot.all_thread_states = false;
+  std::size_t number = 0;
+  std::string some;
+  constexpr std::size_t most_named = 5;
+  for (auto& thread : snapshot.threads) {
+    if (had_lock(thread)) {
+      thread.system_call = std::optional<SystemCall>();
+      thread.wait.reset();
+    }
+    if (!thread.lwp || !moved.threads.contains(*thread.lwp)) continue;
+    thread.whole = false;
+    thread.system_call = std::optional<SystemCall>();
+    if (++number <= most_named) some += fmt::format("{}{}", number == 1 ? "" : ", ", *thread.lwp);
+  }
+  if (number > 0) {
+    add(fmt::format("LWP {}{} moved", some, number > most_named ? " and others" : ""));
+  }
+  snapshot.problems.push_back(fmt::format(
+      "the process ran on while it was read ({}): what is shown may be of different moments; look "
+      "again, or look with gdb, which stops it",
+      what));
+}
+
+}  // namespace importlock

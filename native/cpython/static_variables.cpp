@@ -1,0 +1,243 @@
+#include "cpython/static_variables.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <string_view>
+
+#include "base/architecture.hpp"
+#include "elf/code_accesses.hpp"
+
+namespace importlock {
+
+namespace {
+
+struct Trait {
+  std::string_view name;
+  Known<LinkAddress> StaticVariables::*member;
+  bool is_int;    ///< 4 bytes on every machine, unlike a pointer or a long
+  bool is_minus;  ///< starts as -1, unlike the others
+};
+constexpr Trait import_lock{"import_lock", &StaticVariables::import_lock, false, false};
+constexpr Trait import_lock_thread{"import_lock_thread", &StaticVariables::import_lock_thread,
+                                   false, true};
+constexpr Trait import_lock_level{"import_lock_level", &StaticVariables::import_lock_level, true,
+                                  false};
+constexpr Trait interp_head{"interp_head", &StaticVariables::interp_head, false, false};
+constexpr Trait interpreter_lock{"interpreter_lock", &StaticVariables::interpreter_lock, false,
+                                 false};
+constexpr std::array traits{import_lock, import_lock_thread, import_lock_level, interp_head,
+                            interpreter_lock};
+
+constexpr std::string_view reinit_lock = "_PyImport_ReInitLock";
+constexpr std::string_view import_acquire = "_PyImport_AcquireLock";
+constexpr std::string_view import_release = "_PyImport_ReleaseLock";
+constexpr std::string_view interpreter_head = "PyInterpreterState_Head";
+constexpr std::string_view interpreter_new = "PyInterpreterState_New";
+constexpr std::string_view current_frames = "_PyThread_CurrentFrames";
+constexpr std::string_view threads_initialized = "PyEval_ThreadsInitialized";
+constexpr std::string_view eval_acquire = "PyEval_AcquireLock";
+constexpr std::string_view eval_release = "PyEval_ReleaseLock";
+constexpr std::array function_names{reinit_lock,         import_acquire,  import_release,
+                                    interpreter_head,    interpreter_new, current_frames,
+                                    threads_initialized, eval_acquire,    eval_release};
+
+unsigned word_of(const ElfFile& program) {
+  const auto architecture = architecture_of_machine(program.machine());
+  return architecture ? word_size(*architecture) : 8;
+}
+
+unsigned width_of(const Trait& trait, unsigned word) { return trait.is_int ? 4 : word; }
+
+std::uint64_t all_ones(unsigned width) { return width == 8 ? ~std::uint64_t{0} : 0xffff'ffff; }
+
+/// Whether `address` is a variable that starts as `trait`'s does.
+bool starts_as(const ElfFile& program, const Trait& trait, LinkAddress address) {
+  const auto width = width_of(trait, word_of(program));
+  if (static_cast<std::uint64_t>(address) % width != 0) return false;
+  return program.initial_value(address, width) == (trait.is_minus ? all_ones(width) : 0);
+}
+
+/// Reads a program's functions for what they do to its variables.
+class FunctionCode {
+ public:
+  explicit FunctionCode(const ElfFile& program) : program_(program), word_(word_of(program)) {
+    // A program that exports nothing can still have its global symbols in .symtab.
+    functions_ = program.symbols(ElfFile::Table::symtab, function_names);
+    functions_.merge(program.symbols(ElfFile::Table::dynsym, function_names));
+  }
+
+  StaticVariables variables() const {
+    StaticVariables result;
+    read_import_lock(result);
+    result.interp_head = only_variable(interpreter_head);
+    confirm(result, interp_head, {interpreter_new, current_frames});
+    result.interpreter_lock = only_variable(threads_initialized);
+    confirm(result, interpreter_lock, {eval_acquire, eval_release});
+    refuse_doubles(result);
+    return result;
+  }
+
+ private:
+  using Accesses = std::vector<CodeAccess>;
+
+  std::optional<Accesses> accesses(std::string_view name) const {
+    const auto function = functions_.find(name);
+    if (function == functions_.end()) return std::nullopt;
+    return variable_accesses(program_, function->second.front());
+  }
+
+  Missing not_understood(std::string_view name) const {
+    return Missing{functions_.contains(name)
+                       ? fmt::format("the machine code of {} is not as expected", name)
+                       : fmt::format("there is no symbol {} to read the code of", name)};
+  }
+
+  /// The one address among `addresses`.
+  Known<LinkAddress> only(const std::set<LinkAddress>& addresses, std::string_view name) const {
+    if (addresses.size() != 1) return not_understood(name);
+    return *addresses.begin();
+  }
+
+  /// The one word that a function uses.
+  Known<LinkAddress> only_variable(std::string_view name) const {
+    const auto used = accesses(name);
+    if (!used) return not_understood(name);
+    std::set<LinkAddress> addresses;
+    for (const auto& access : *used) {
+      if (access.width != word_) return not_understood(name);
+      addresses.insert(access.address);
+    }
+    return only(addresses, name);
+  }
+
+  /// Python/import.c, _PyImport_ReInitLock (2.7.0 to 2.7.18): a new import_lock where there is one,
+  /// then import_lock_thread = -1 and import_lock_level = 0.
+  void read_import_lock(StaticVariables& result) const {
+    const auto used = accesses(reinit_lock);
+    if (!used) {
+      result.import_lock = result.import_lock_thread = result.import_lock_level =
+          not_understood(reinit_lock);
+      return;
+    }
+    std::set<LinkAddress> threads;
+    std::set<LinkAddress> levels;
+    std::set<LinkAddress> locks;
+    for (const auto& access : *used) {
+      const bool is_store = access.kind == CodeAccess::Kind::store;
+      if (is_store && access.width == word_ && access.stored == all_ones(word_)) {
+        threads.insert(access.address);
+      } else if (is_store && access.width == 4 && access.stored == 0) {
+        levels.insert(access.address);
+      } else {
+        locks.insert(access.address);
+      }
+    }
+    result.import_lock = only(locks, reinit_lock);
+    result.import_lock_thread = only(threads, reinit_lock);
+    result.import_lock_level = only(levels, reinit_lock);
+    constexpr std::array three{import_lock, import_lock_thread, import_lock_level};
+    for (const auto& trait : three) confirm(result, trait, {import_acquire, import_release});
+    // They share what their addresses are told from: where one is wrong, none is to be trusted.
+    const auto wrong = std::ranges::find_if(
+        three, [&](const Trait& trait) { return !(result.*trait.member).has_value(); });
+    if (wrong == three.end()) return;
+    const auto why = (result.*wrong->member).why();
+    for (const auto& trait : three) result.*trait.member = Missing{why};
+  }
+
+  /// Keeps a variable where it starts as it should, and `functions` use it too.
+  void confirm(StaticVariables& result, const Trait& trait,
+               std::initializer_list<std::string_view> functions) const {
+    auto& variable = result.*trait.member;
+    if (!variable) return;
+    if (!starts_as(program_, trait, *variable)) {
+      variable = Missing{"what the machine code uses there does not start as it should"};
+      return;
+    }
+    const auto width = width_of(trait, word_);
+    const bool used = std::ranges::any_of(functions, [&](std::string_view name) {
+      const auto all = accesses(name);
+      return all && std::ranges::any_of(*all, [&](const CodeAccess& access) {
+               return access.address == *variable && access.width == width;
+             });
+    });
+    if (!used) {
+      variable = Missing{fmt::format("{} does not use the variable that the code of others does",
+                                     *functions.begin())};
+    }
+  }
+
+  static void refuse_doubles(StaticVariables& variables) {
+    std::set<LinkAddress> seen;
+    bool distinct = true;
+    for (const auto& trait : traits) {
+      const auto& variable = variables.*trait.member;
+      if (variable && !seen.insert(*variable).second) distinct = false;
+    }
+    if (distinct) return;
+    for (const auto& trait : traits) {
+      variables.*trait.member = Missing{"the machine code uses one address for two variables"};
+    }
+  }
+
+  const ElfFile& program_;
+  unsigned word_;
+  SymbolsByName functions_;
+};
+
+}  // namespace
+
+StaticVariables variables_by_symbols(const ElfFile& program, const ElfFile& symbols) {
+  std::array<std::string_view, traits.size()> names;
+  std::ranges::transform(traits, names.begin(), &Trait::name);
+  const auto found = symbols.symbols(ElfFile::Table::symtab, names);
+  const auto word = word_of(program);
+  std::optional<StaticVariables> code;
+  StaticVariables result;
+  bool other_addresses = false;
+  for (const auto& trait : traits) {
+    auto& variable = result.*trait.member;
+    const auto entry = found.find(trait.name);
+    if (entry == found.end()) {
+      variable = Missing{fmt::format("symbol {} was not found", trait.name)};
+      continue;
+    }
+    std::set<LinkAddress> fitting;
+    for (const auto& symbol : entry->second) {
+      const bool fits = symbol.size == 0 || symbol.size == width_of(trait, word);
+      if (fits && starts_as(program, trait, symbol.address)) fitting.insert(symbol.address);
+    }
+    if (fitting.empty()) {
+      variable = Missing{fmt::format("symbol {} leads to no such variable", trait.name)};
+      other_addresses = other_addresses || trait.is_minus;
+      continue;
+    }
+    if (fitting.size() == 1) {
+      variable = *fitting.begin();
+      continue;
+    }
+    if (!code) code = variables_by_code(program);
+    const auto& by_code = *code.*trait.member;
+    if (by_code && fitting.contains(*by_code)) {
+      variable = *by_code;
+    } else {
+      variable = Missing{fmt::format("symbol {} is there more than once", trait.name)};
+    }
+  }
+  if (other_addresses) {
+    for (const auto& trait : traits) {
+      result.*trait.member = Missing{
+          fmt::format("the symbols of {} are not those of {}", symbols.path(), program.path())};
+    }
+  }
+  return result;
+}
+
+StaticVariables variables_by_code(const ElfFile& program) {
+  return FunctionCode(program).variables();
+}
+
+}  // namespace importlock

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/address.hpp"
+#include "base/known.hpp"
+#include "cpython/locks.hpp"
+#include "elf/elf_file.hpp"
+#include "model/snapshot.hpp"
+#include "target/target.hpp"
+
+namespace importlock {
+
+/// The static variables of the interpreter in the target, by their names in CPython 2.7's source.
+struct Variables {
+  Known<Address> import_lock;              ///< Python/import.c
+  Known<Address> import_lock_thread;       ///< Python/import.c
+  Known<Address> import_lock_level;        ///< Python/import.c
+  Known<Address> interp_head;              ///< Python/pystate.c
+  Known<Address> interpreter_lock;         ///< Python/ceval.c
+  Known<Address> py_thread_state_current;  ///< _PyThreadState_Current, Python/pystate.c
+  std::optional<FoundBy> found_by;         ///< the rung that gave import_lock
+};
+
+/// Finds the variables of the program `file`, loaded at `bias`, but for _PyThreadState_Current. The
+/// rungs in turn: the file's symbol table, that of its separate debug file, its machine code. The
+/// three of the import lock come from one rung, the others each from the first that has it. What
+/// the code gives must also look right in memory; what is refused, and why, goes to `problems`.
+Variables find_variables(const ElfFile& file, LoadBias bias, LockKind lock_kind,
+                         const Target& target, std::vector<std::string>& problems);
+
+}  // namespace importlock

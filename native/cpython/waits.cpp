@@ -1,0 +1,361 @@
+#include "cpython/waits.hpp"
+
+#include <algorithm>
+#include <initializer_list>
+#include <string_view>
+
+#include "base/error.hpp"
+
+namespace importlock {
+
+namespace {
+
+using Kind = PythonWait::Kind;
+
+constexpr std::size_t longest_expression = 200;
+constexpr std::size_t most_expressions = 10'000;  // that are remembered
+constexpr std::size_t most_held = 100;            // of one thread
+
+FormatError unknown_lock() {
+  return FormatError("the lock that it takes is not of the type that thread knows");
+}
+
+/// Whether code of that file and name is what the library is recognised by: Lib/threading.py and
+/// Lib/Queue.py.
+bool waits_by_name(const Code& code) {
+  const auto in = [&](std::string_view file) { return code.file.ends_with(file); };
+  const auto among = [&](std::initializer_list<std::string_view> names) {
+    return std::ranges::find(names, code.name) != names.end();
+  };
+  return (in("/python2.7/threading.py") &&
+          among({"wait", "join", "acquire", "_acquire_restore"})) ||
+         (in("/python2.7/Queue.py") && among({"get", "put", "join"}));
+}
+
+}  // namespace
+
+std::optional<PthreadId> WaitReader::ident_of(Address thread) {
+  const auto ident = objects_.integer(objects_.attribute(thread, "_Thread__ident"));
+  if (!ident) return std::nullopt;
+  // Idents are reused: it is this thread's only while threading itself says so.
+  const auto active = library_.active.find(objects_.ident(*ident));
+  if (active == library_.active.end() || active->second != thread) return std::nullopt;
+  return objects_.ident(*ident);
+}
+
+bool WaitReader::has_stopped(Address thread) {
+  // Lib/threading.py, Thread.__bootstrap_inner and _after_fork: __stopped is set before the thread
+  // is taken out of _active.
+  return objects_.integer(objects_.attribute(thread, "_Thread__stopped")).value_or(0) != 0;
+}
+
+WaitReader::Lock WaitReader::process_lock(Address semlock) {
+  Lock lock;
+  lock.address = semlock;
+  lock.what = "Lock of multiprocessing";
+  lock.other_processes = true;
+  return lock;
+}
+
+bool WaitReader::is_none(Address object) {
+  return !object.is_null() && objects_.type_name(objects_.type_of(object)) == "NoneType";
+}
+
+std::optional<WaitReader::Lock> WaitReader::lock_of(Address object) {
+  // A Condition of a Condition is no lock that threading makes; three steps reach any lock.
+  for (int step = 0; step < 3 && !object.is_null(); ++step) {
+    if (objects_.is(object, library_.lock)) {
+      Lock lock;
+      lock.address = objects_.pointer(object + objects_.layout().lock.lock_lock);
+      return lock;
+    }
+    if (objects_.derives_from(object, library_.process_lock) ||
+        objects_.derives_from(object, library_.process_rlock)) {
+      return process_lock(objects_.attribute(object, "_semlock"));
+    }
+    if (objects_.derives_from(object, library_.rlock)) {
+      auto lock = lock_of(objects_.attribute(object, "_RLock__block"));
+      if (!lock) return std::nullopt;
+      lock->what = "RLock";
+      lock->reentrant = true;
+      const auto owner = objects_.attribute(object, "_RLock__owner");
+      if (const auto ident = objects_.integer(owner)) {
+        lock->owner = objects_.ident(*ident);
+      } else if (!is_none(owner)) {
+        throw FormatError("the owner of an RLock is neither a thread's id nor None");
+      }
+      return lock;
+    }
+    if (!objects_.derives_from(object, library_.condition)) return std::nullopt;
+    object = objects_.attribute(object, "_Condition__lock");
+  }
+  return std::nullopt;
+}
+
+std::optional<WaitReader::Lock> WaitReader::lock_being_taken(const RawFrame& frame,
+                                                             std::string& call) {
+  const auto instruction = frames_.instruction(frame);
+  if (!instruction) return std::nullopt;
+  if (instruction->opcode == Opcode::setup_with) {
+    // Python/ceval.c, SETUP_WITH: __exit__ has taken the place of the object when __enter__ runs.
+    for (const int depth : frames_.stack_depths(frame)) {
+      if (depth < 1) continue;
+      const auto exit =
+          frames_.c_function(frames_.stack_slot(frame, static_cast<std::size_t>(depth) - 1));
+      if (!exit) continue;
+      if (!objects_.is(exit->self, library_.lock)) {
+        if (exit->name == "thread.lock.__exit__") throw unknown_lock();
+        continue;
+      }
+      call = "with";
+      return lock_of(exit->self);
+    }
+    return std::nullopt;
+  }
+  const auto callee = frames_.callee(frame);
+  if (!callee) return std::nullopt;
+  if (callee->name == "_multiprocessing.SemLock.acquire" ||
+      callee->name == "_multiprocessing.SemLock.__enter__") {
+    call = "acquire";
+    return process_lock(callee->self);
+  }
+  if (!objects_.is(callee->self, library_.lock)) {
+    if (callee->name.starts_with("thread.lock.")) throw unknown_lock();
+    return std::nullopt;
+  }
+  call = "acquire";
+  return lock_of(callee->self);
+}
+
+std::size_t WaitReader::caller(const std::vector<RawFrame>& frames, std::size_t from) const {
+  while (from + 1 < frames.size() && library_.files.contains(frames[from].code->file)) ++from;
+  return from;
+}
+
+std::optional<PythonWait> WaitReader::wait(const std::vector<RawFrame>& frames) {
+  if (frames.empty()) return std::nullopt;
+  const auto function = [&](std::size_t i) {
+    return i < frames.size() ? library_.function(frames[i].code_address) : std::nullopt;
+  };
+  for (std::size_t i = 0; i < std::min<std::size_t>(2, frames.size()); ++i) {
+    if (!function(i) && waits_by_name(*frames[i].code)) {
+      throw FormatError("it waits in code of the library that no module there has");
+    }
+  }
+  PythonWait wait;
+  const auto take = [&](const Lock& lock) {
+    wait.kind = lock.reentrant ? Kind::rlock : Kind::lock;
+    wait.what = lock.what;
+    wait.lock = lock.address;
+    wait.thread = lock.owner;
+    wait.other_processes = lock.other_processes;
+  };
+
+  const auto innermost = function(0);
+  if (innermost == Function::rlock_acquire || innermost == Function::rlock_acquire_restore) {
+    const auto lock = lock_of(frames_.argument(frames[0], 0));
+    if (!lock) throw FormatError("the RLock that it takes has no lock of the type of locks");
+    take(*lock);
+    wait.call = function(1) == Function::condition_wait ? "Condition.wait" : "RLock.acquire";
+    wait.frame = caller(frames, 0);
+    wait.name = receiver(frames[wait.frame], "acquire");
+    return wait;
+  }
+  if (innermost != Function::condition_wait) {
+    const auto lock = lock_being_taken(frames[0], wait.call);
+    if (!lock) return std::nullopt;
+    take(*lock);
+    wait.frame = caller(frames, 0);
+    wait.name = receiver(frames[wait.frame], "acquire");
+    return wait;
+  }
+
+  const auto timeout = frames_.argument(frames[0], 1);
+  wait.kind = Kind::condition;
+  wait.what = "Condition";
+  wait.call = "Condition.wait";
+  wait.timed = !timeout.is_null() && !is_none(timeout);
+  const auto waits_in = [&](Kind kind, const char* what, const char* call) {
+    wait.kind = kind;
+    wait.what = what;
+    wait.call = call;
+  };
+  switch (function(1).value_or(Function::condition_wait)) {
+    case Function::event_wait:
+      waits_in(Kind::event, "Event", "Event.wait");
+      if (function(2) == Function::thread_start) wait.call = "Thread.start";
+      break;
+    case Function::semaphore_acquire:
+      waits_in(Kind::semaphore, "Semaphore", "Semaphore.acquire");
+      break;
+    case Function::queue_get: waits_in(Kind::queue, "Queue", "Queue.get"); break;
+    case Function::queue_put: waits_in(Kind::queue, "Queue", "Queue.put"); break;
+    case Function::queue_join: waits_in(Kind::queue, "Queue", "Queue.join"); break;
+    case Function::pool_result_wait:
+      waits_in(Kind::condition, "Condition (result of a pool)", "ApplyResult.wait");
+      break;
+    case Function::thread_join: {
+      const auto thread = frames_.argument(frames[1], 0);
+      waits_in(Kind::join, "a thread", "Thread.join");
+      wait.what = objects_.text(objects_.attribute(thread, "_Thread__name")).value_or("a thread");
+      wait.thread = ident_of(thread);
+      if (!wait.thread && !has_stopped(thread)) {
+        throw FormatError("threading does not know the thread that is joined");
+      }
+      break;
+    }
+    default: break;
+  }
+  wait.frame = caller(frames, 0);
+  wait.name = receiver(frames[wait.frame], wait.call.substr(wait.call.find('.') + 1));
+  return wait;
+}
+
+const std::string& WaitReader::expression(const RawFrame& frame, std::size_t end,
+                                          std::string_view method) {
+  if (expressions_.size() > most_expressions) expressions_.clear();
+  const auto [entry, fresh] =
+      expressions_.try_emplace({frame.code_address, end, std::string(method)});
+  if (fresh) entry->second = read_expression(frame, end, method);
+  return entry->second;
+}
+
+std::string WaitReader::read_expression(const RawFrame& frame, std::size_t end,
+                                        std::string_view method) {
+  std::string text;
+  std::string receiver;
+  const auto& code = frame.code->bytes;
+  for (std::size_t at = 0; at < std::min(end, code.size());) {
+    const auto instruction = frames_.step(frame, at);
+    if (!instruction) break;
+    switch (instruction->opcode) {
+      case Opcode::load_name:
+      case Opcode::load_global: text = frames_.name_operand(frame, *instruction); break;
+      case Opcode::load_fast:
+        text = instruction->argument < frame.code->variables.size()
+                   ? objects_.name(frame.code->variables[instruction->argument])
+                   : "";
+        break;
+      case Opcode::load_attr: {
+        const auto name = frames_.name_operand(frame, *instruction);
+        if (name == method) receiver = text;
+        if (!text.empty() && text.size() < longest_expression) text.append(".").append(name);
+        break;
+      }
+      default: text.clear();
+    }
+    at = instruction->next;
+  }
+  return method.empty() ? text : receiver;
+}
+
+std::string WaitReader::receiver(const RawFrame& frame, std::string_view method) {
+  const auto instruction = frames_.instruction(frame);
+  if (!instruction) return "";
+  const bool with = instruction->opcode == Opcode::setup_with;
+  return expression(frame, static_cast<std::size_t>(frame.lasti), with ? "" : method);
+}
+
+Address WaitReader::released_in(const RawFrame& frame, std::size_t handler, std::string& text) {
+  Address object;
+  const auto& code = frame.code->bytes;
+  constexpr std::size_t longest_handler = 512;
+  for (std::size_t at = handler; at < std::min(code.size(), handler + longest_handler);) {
+    const auto instruction = frames_.step(frame, at);
+    if (!instruction || instruction->opcode == Opcode::end_finally) break;
+    if (instruction->opcode == Opcode::load_attr) {
+      const auto name = frames_.name_operand(frame, *instruction);
+      if (name == "release" && !object.is_null()) {
+        text = expression(frame, at, "");
+        return object;
+      }
+      object = object.is_null() ? object : objects_.attribute(object, name);
+    } else {
+      object = frames_.variable(frame, *instruction);
+    }
+    at = instruction->next;
+  }
+  return {};
+}
+
+std::optional<HeldLock> WaitReader::held_by(const RawFrame& frame, const Block& block,
+                                            PthreadId ident) {
+  const bool with = block.type == Opcode::setup_with;
+  HeldLock held;
+  Address object;
+  if (with && block.level > 0) {
+    const auto exit = frames_.stack_slot(frame, block.level - 1);
+    if (const auto function = frames_.c_function(exit)) {
+      object = function->self;
+    } else if (objects_.is(exit, objects_.types().method)) {
+      object = objects_.pointer(exit + objects_.layout().method.im_self);
+    }
+  } else if (block.type == Opcode::setup_finally) {
+    object = released_in(frame, block.handler, held.name);
+  }
+  const auto lock = lock_of(object);
+  if (!lock || lock->address.is_null()) return std::nullopt;
+  if (lock->reentrant && lock->owner != ident) {
+    // Unless the block itself has let go of it, for a thread that lives.
+    const auto& known = library_.active;
+    if (with && lock->owner && known.contains(ident) && !known.contains(*lock->owner)) {
+      throw FormatError("it is in a with block of an RLock whose owner is no thread");
+    }
+    return std::nullopt;
+  }
+  held.lock = lock->address;
+  held.what = lock->what;
+  held.shown = with ? HeldLock::Shown::with_block : HeldLock::Shown::finally_block;
+  held.file = frame.code->file;
+  held.line = frame.line;
+  // The block began at the SETUP_WITH or SETUP_FINALLY that names its handler; before a `finally`
+  // the lock was taken by the last `X.acquire()`.
+  const auto& code = frame.code->bytes;
+  std::size_t acquired = 0;
+  for (std::size_t at = 0; at < std::min(code.size(), block.handler);) {
+    const auto instruction = frames_.step(frame, at);
+    if (!instruction) break;
+    if (instruction->opcode == Opcode::load_attr &&
+        frames_.name_operand(frame, *instruction) == "acquire" &&
+        expression(frame, at, "") == held.name) {
+      acquired = at;
+    } else if (instruction->opcode == block.type &&
+               instruction->next + instruction->argument == block.handler) {
+      const auto start = !with && acquired > 0 ? acquired : at;
+      held.line = frames_.line_of(*frame.code, static_cast<int>(start));
+      if (with) held.name = expression(frame, at, "");
+      break;
+    }
+    at = instruction->next;
+  }
+  return held;
+}
+
+std::vector<HeldLock> WaitReader::held(const std::vector<RawFrame>& frames, PthreadId ident,
+                                       std::string& problem) {
+  std::vector<HeldLock> result;
+  // Locks that a Condition.wait further in has let go of.
+  std::vector<Address> let_go;
+  for (const auto& frame : frames) {
+    try {
+      for (const auto& block : frames_.blocks(frame)) {
+        auto held = held_by(frame, block, ident);
+        if (result.size() == most_held) return result;
+        if (!held || std::ranges::find(let_go, held->lock) != let_go.end() ||
+            std::ranges::find(result, held->lock, &HeldLock::lock) != result.end()) {
+          continue;
+        }
+        result.push_back(std::move(*held));
+      }
+      if (library_.function(frame.code_address) == Function::condition_wait) {
+        if (const auto lock = lock_of(frames_.argument(frame, 0))) let_go.push_back(lock->address);
+      }
+    } catch (const Error& error) {
+      // A frame that cannot be read shows nothing; the others may.
+      if (problem.empty()) problem = error.what();
+    }
+  }
+  return result;
+}
+
+}  // namespace importlock

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "cpython/frames.hpp"
+#include "cpython/library.hpp"
+#include "model/snapshot.hpp"
+
+namespace importlock {
+
+/// Recognises in a thread's Python frames what it waits for and which locks it holds.
+class WaitReader {
+ public:
+  /// All three must outlive this.
+  WaitReader(Objects& objects, FrameReader& frames, const Library& library)
+      : objects_(objects), frames_(frames), library_(library) {}
+
+  /// The wait that the innermost frames are in: a method of threading's or Queue's objects, or the
+  /// `acquire` or `with` of a plain lock. Throws FaultError, FormatError.
+  std::optional<PythonWait> wait(const std::vector<RawFrame>& frames);
+
+  /// The locks that `with` blocks and `finally` blocks in progress show the thread to hold. What
+  /// cannot be read is left out, and `problem`, where it is empty, says why.
+  std::vector<HeldLock> held(const std::vector<RawFrame>& frames, PthreadId ident,
+                             std::string& problem);
+
+  /// The ident of a threading.Thread that runs; nothing before its start and after its end.
+  std::optional<PthreadId> ident_of(Address thread);
+
+ private:
+  struct Lock {
+    Address address;  ///< of Python/thread_pthread.h's lock, or of the SemLock object
+    const char* what = "Lock";
+    std::optional<PthreadId> owner;  ///< of an RLock
+    bool other_processes = false;
+    bool reentrant = false;
+  };
+  bool has_stopped(Address thread);
+  bool is_none(Address object);
+  static Lock process_lock(Address semlock);
+  /// The lock that an object is or wraps: a plain lock, an RLock, the lock of a Condition.
+  std::optional<Lock> lock_of(Address object);
+  /// The lock whose `acquire` or `__enter__` the frame is calling.
+  std::optional<Lock> lock_being_taken(const RawFrame& frame, std::string& call);
+  /// The object X of the first `X.release()` in the handler of a `finally` block, and its name.
+  Address released_in(const RawFrame& frame, std::size_t handler, std::string& name);
+  /// The lock of a `with` or `finally` block in progress.
+  std::optional<HeldLock> held_by(const RawFrame& frame, const Block& block, PthreadId ident);
+  /// What the frame calls the object whose `method` it calls, or that a `with` statement takes.
+  std::string receiver(const RawFrame& frame, std::string_view method);
+  /// The text of the loads before `end`, such as "self.lock"; of those before the last load of the
+  /// attribute `method`, where that is not empty.
+  const std::string& expression(const RawFrame& frame, std::size_t end, std::string_view method);
+  std::string read_expression(const RawFrame& frame, std::size_t end, std::string_view method);
+  std::size_t caller(const std::vector<RawFrame>& frames, std::size_t from) const;
+
+  Objects& objects_;
+  FrameReader& frames_;
+  const Library& library_;
+  /// By code object, `end` and `method`: threads that are alike ask for the same.
+  std::map<std::tuple<Address, std::size_t, std::string>, std::string> expressions_;
+};
+
+}  // namespace importlock
