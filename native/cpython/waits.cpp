@@ -53,7 +53,7 @@ WaitReader::Lock WaitReader::process_lock(Address semlock) {
   Lock lock;
   lock.address = semlock;
   lock.what = "Lock of multiprocessing";
-  lock.other_processes = true;
+  lock.kind = Kind::process_lock;
   return lock;
 }
 
@@ -77,7 +77,7 @@ std::optional<WaitReader::Lock> WaitReader::lock_of(Address object) {
       auto lock = lock_of(objects_.attribute(object, "_RLock__block"));
       if (!lock) return std::nullopt;
       lock->what = "RLock";
-      lock->reentrant = true;
+      lock->kind = Kind::rlock;
       const auto owner = objects_.attribute(object, "_RLock__owner");
       if (const auto ident = objects_.integer(owner)) {
         lock->owner = objects_.ident(*ident);
@@ -144,11 +144,10 @@ std::optional<PythonWait> WaitReader::wait(const std::vector<RawFrame>& frames) 
   }
   PythonWait wait;
   const auto take = [&](const Lock& lock) {
-    wait.kind = lock.reentrant ? Kind::rlock : Kind::lock;
+    wait.kind = lock.kind;
     wait.what = lock.what;
     wait.lock = lock.address;
     wait.thread = lock.owner;
-    wait.other_processes = lock.other_processes;
   };
 
   const auto innermost = function(0);
@@ -295,7 +294,7 @@ std::optional<HeldLock> WaitReader::held_by(const RawFrame& frame, const Block& 
   }
   const auto lock = lock_of(object);
   if (!lock || lock->address.is_null()) return std::nullopt;
-  if (lock->reentrant && lock->owner != ident) {
+  if (lock->kind == Kind::rlock && lock->owner != ident) {
     // Unless the block itself has let go of it, for a thread that lives.
     const auto& known = library_.active;
     if (with && lock->owner && known.contains(ident) && !known.contains(*lock->owner)) {
