@@ -27,7 +27,6 @@ enum class WaitKind {
   event,
   queue,
   semaphore,
-  barrier,
   future,
   process_lock,
   child_process,

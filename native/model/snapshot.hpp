@@ -133,6 +133,7 @@ struct PythonWait {
   /// Index in frames of the innermost caller that is in a loop around it: a timed wait in a loop
   /// may be made again and again.
   std::optional<std::size_t> loop;
+  int loop_line = 0;      ///< of the code where that loop begins
   std::size_t frame = 0;  ///< index in frames of the caller, outside the library
 };
 

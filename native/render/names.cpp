@@ -29,9 +29,9 @@ std::string_view name_of(GilState state) {
 }
 std::string_view name_of(WaitKind kind) {
   return pick(
-      std::array<std::string_view, 19>{"import-lock", "module-lock", "gil", "join", "lock", "rlock",
+      std::array<std::string_view, 18>{"import-lock", "module-lock", "gil", "join", "lock", "rlock",
                                        "mutex", "native-lock", "condition", "event", "queue",
-                                       "semaphore", "barrier", "future", "process-lock",
+                                       "semaphore", "future", "process-lock",
                                        "child-process", "io", "sleep", "unknown"},
       kind);
 }
