@@ -5,7 +5,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "cpython/bytecode.hpp"
+#include "cpython/v2/bytecode.hpp"
 #include "cpython/objects.hpp"
 
 namespace importlock {

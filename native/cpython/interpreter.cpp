@@ -8,7 +8,7 @@
 
 #include "base/error.hpp"
 #include "cpython/image.hpp"
-#include "cpython/layout_check.hpp"
+#include "cpython/v2/layout_check.hpp"
 
 namespace importlock {
 

@@ -1,4 +1,4 @@
-#include "cpython/layout_check.hpp"
+#include "cpython/v2/layout_check.hpp"
 
 #include <boost/test/unit_test.hpp>
 #include <cstring>

@@ -1,4 +1,4 @@
-#include "cpython/bytecode.hpp"
+#include "cpython/v2/bytecode.hpp"
 
 #include <boost/test/unit_test.hpp>
 #include <initializer_list>
