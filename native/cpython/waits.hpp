@@ -39,6 +39,7 @@ class WaitReader {
     bool other_processes = false;
     bool reentrant = false;
   };
+  [[nodiscard]] const Names& names() const { return *library_.names; }
   bool has_stopped(Address thread);
   bool is_none(Address object);
   static Lock process_lock(Address semlock);

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace importlock {
+
+/// What we look at byte code for, by the name of the opcode that does it in most versions. Each
+/// version's table (layouts/) gives the numbers.
+enum class Opcode : std::uint8_t {
+  other,
+  end_finally,  ///< the end of a handler; RERAISE from 3.9 on
+  load_name,
+  load_global,
+  load_fast,
+  load_deref,
+  load_attr,  ///< LOAD_METHOD too
+  import_name,
+  call_function,  ///< a call whose arguments stand one by one on the value stack
+  setup_with,     ///< takes an object's __exit__ and calls its __enter__
+  setup_finally,
+};
+
+struct Instruction {
+  Opcode opcode{};
+  std::uint8_t number = 0;     ///< of its opcode, in the target's version
+  std::uint32_t argument = 0;  ///< EXTENDED_ARG folded in; an index where names are loaded by one
+  std::size_t next = 0;        ///< offset of the instruction after it
+};
+
+}  // namespace importlock

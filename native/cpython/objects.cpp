@@ -1,0 +1,113 @@
+#include "cpython/objects.hpp"
+
+#include <algorithm>
+
+#include "base/error.hpp"
+
+namespace importlock {
+
+namespace {
+
+constexpr std::uint64_t longest_code = 1 << 20;  // co_code and line tables of real modules: less
+constexpr int longest_type_chain = 100;
+constexpr std::size_t most_remembered = 1 << 15;
+
+}  // namespace
+
+bool Objects::derives_from(Address object, Address base) {
+  if (object.is_null() || base.is_null()) return false;
+  auto type = type_of(object);
+  for (int i = 0; i < longest_type_chain && !type.is_null(); ++i) {
+    if (type == base) return true;
+    type = pointer(type + layout_.type.tp_base);
+  }
+  return false;
+}
+
+const std::optional<std::string>& Objects::known_name(Address object) {
+  // What hostile memory makes us remember is bounded.
+  if (names_.size() > most_remembered) names_.clear();
+  const auto found = names_.find(object);
+  return found != names_.end() ? found->second
+                               : names_.emplace(object, text(object, 256)).first->second;
+}
+
+std::vector<std::byte> Objects::bytes(Address object) {
+  if (!is(object, types_.bytes)) throw FormatError("bytes were expected in the target");
+  const auto size = pointer(object + layout_.object.ob_size).value();
+  if (size > longest_code) throw LimitError("bytes of the target claim an absurd length");
+  return memory_.bytes(object + layout_.bytes.ob_sval, size);
+}
+
+std::optional<std::int64_t> Objects::long_of_digits(Address first, std::uint64_t digits,
+                                                    bool negative) {
+  const unsigned bits = layout_.word == 8 ? 30 : 15;
+  if (digits > (62 + bits) / bits) return std::nullopt;
+  std::uint64_t value = 0;
+  for (auto i = digits; i-- > 0;) {
+    const std::uint64_t digit = layout_.word == 8 ? memory_.value<std::uint32_t>(first + i * 4)
+                                                  : memory_.value<std::uint16_t>(first + i * 2);
+    value = (value << bits) | digit;
+  }
+  const auto magnitude = static_cast<std::int64_t>(value);
+  return negative ? -magnitude : magnitude;
+}
+
+std::vector<Address> Objects::items(Address sequence, std::size_t most) {
+  if (sequence.is_null()) return {};
+  const auto type = type_of(sequence);
+  Address first;
+  if (type == types_.tuple) {
+    first = sequence + layout_.tuple.ob_item;
+  } else if (type == types_.list) {
+    first = pointer(sequence + layout_.list.ob_item);
+  } else {
+    return {};
+  }
+  const auto size = pointer(sequence + layout_.object.ob_size).value();
+  std::vector<Address> result;
+  for (std::uint64_t i = 0; i < std::min<std::uint64_t>(size, most); ++i) {
+    result.push_back(pointer(first + i * layout_.word));
+  }
+  return result;
+}
+
+Address Objects::item(Address dict, std::string_view key) {
+  if (items_.size() > most_remembered) items_.clear();
+  auto& known = items_[dict];
+  if (const auto found = known.find(key); found != known.end()) return found->second;
+  const auto value = find(dict, key);
+  known.emplace(key, value);
+  return value;
+}
+
+Address Objects::find_by_text(Address dict, std::string_view key) {
+  Address result;
+  bool damaged = false;
+  for_each_item(dict, [&](Address candidate, Address value) {
+    try {
+      if (known_name(candidate) != key) return true;
+    } catch (const Error&) {
+      // A damaged key is no reason to miss the sound ones.
+      damaged = true;
+      return true;
+    }
+    result = value;
+    return false;
+  });
+  // It may be the one that was asked for.
+  if (damaged && result.is_null()) throw FormatError("a key of a dict could not be read");
+  return result;
+}
+
+std::string Objects::c_string(Address at, std::size_t most) {
+  std::string result;
+  while (result.size() < most) {
+    const auto byte = memory_.value<char>(at + result.size());
+    if (byte == '\0') break;
+    result += byte;
+  }
+  return result;
+}
+
+}  // namespace importlock
