@@ -47,7 +47,7 @@ WaitReader::Lock WaitReader::process_lock(Address semlock) {
   Lock lock;
   lock.address = semlock;
   lock.what = "Lock of multiprocessing";
-  lock.other_processes = true;
+  lock.kind = Kind::process_lock;
   return lock;
 }
 
@@ -71,7 +71,7 @@ std::optional<WaitReader::Lock> WaitReader::lock_of(Address object) {
       auto lock = lock_of(objects_.attribute(object, names().rlock.block));
       if (!lock) return std::nullopt;
       lock->what = "RLock";
-      lock->reentrant = true;
+      lock->kind = Kind::rlock;
       const auto owner = objects_.attribute(object, names().rlock.owner);
       if (const auto ident = objects_.integer(owner)) {
         lock->owner = objects_.ident(*ident);
@@ -138,11 +138,10 @@ std::optional<PythonWait> WaitReader::wait(const std::vector<RawFrame>& frames) 
   }
   PythonWait wait;
   const auto take = [&](const Lock& lock) {
-    wait.kind = lock.reentrant ? Kind::rlock : Kind::lock;
+    wait.kind = lock.kind;
     wait.what = lock.what;
     wait.lock = lock.address;
     wait.thread = lock.owner;
-    wait.other_processes = lock.other_processes;
   };
 
   const auto innermost = function(0);
@@ -290,7 +289,7 @@ std::optional<HeldLock> WaitReader::held_by(const RawFrame& frame, const Block& 
   }
   const auto lock = lock_of(object);
   if (!lock || lock->address.is_null()) return std::nullopt;
-  if (lock->reentrant && lock->owner != ident) {
+  if (lock->kind == Kind::rlock && lock->owner != ident) {
     // Unless the block itself has let go of it, for a thread that lives.
     const auto& known = library_.active;
     if (with && lock->owner && known.contains(ident) && !known.contains(*lock->owner)) {

@@ -37,6 +37,10 @@ WaitKind kind_of(PythonWait::Kind kind) {
     case PythonWait::Kind::event: return WaitKind::event;
     case PythonWait::Kind::queue: return WaitKind::queue;
     case PythonWait::Kind::semaphore: return WaitKind::semaphore;
+    case PythonWait::Kind::barrier: return WaitKind::barrier;
+    case PythonWait::Kind::future: return WaitKind::future;
+    case PythonWait::Kind::module_lock: return WaitKind::module_lock;
+    case PythonWait::Kind::process_lock: return WaitKind::process_lock;
   }
   return WaitKind::unknown;
 }
@@ -196,7 +200,7 @@ Wait Findings::python_wait(Index i, const PythonWait& seen) const {
   wait.lock = seen.lock;
   if (seen.thread) {
     if (const auto by = by_ident(*seen.thread)) wait.lwp = facts(*by).lwp;
-  } else if (seen.kind == PythonWait::Kind::lock) {
+  } else if (seen.kind == PythonWait::Kind::lock || seen.kind == PythonWait::Kind::process_lock) {
     if (const auto holder = holder_of(seen.lock, i)) wait.lwp = facts(*holder).lwp;
   }
   return wait;
@@ -252,7 +256,8 @@ bool Findings::has_parted_threads() const {
 bool Findings::knows_gil() const {
   switch (report.gil_state) {
     case GilState::unknown: return false;
-    case GilState::not_created: return true;
+    case GilState::not_created:
+    case GilState::none: return true;
     case GilState::held: return gil_holder.has_value();
     case GilState::free: return report.gil.holder && !*report.gil.holder;
   }
@@ -328,18 +333,23 @@ void Findings::fill(WaitGraph::Node& node, const ThreadReport& thread) const {
       break;
     case WaitKind::gil: node.external = !wait.lwp; break;
     case WaitKind::join:
-    case WaitKind::rlock: node.external = !wait.lwp; break;
-    case WaitKind::lock: node.any = !wait.lwp; break;
+    case WaitKind::module_lock:
+    case WaitKind::rlock:
+    case WaitKind::process_lock: node.external = !wait.lwp; break;
+    case WaitKind::lock:
+    case WaitKind::mutex:
+    case WaitKind::native_lock: node.any = !wait.lwp; break;
     case WaitKind::condition:
     case WaitKind::event:
     case WaitKind::queue:
-    case WaitKind::semaphore: node.any = true; break;
+    case WaitKind::semaphore:
+    case WaitKind::barrier:
+    case WaitKind::future: node.any = true; break;
     case WaitKind::child_process:
     case WaitKind::io:
     case WaitKind::sleep:
     case WaitKind::unknown: node.external = true; break;
   }
-  if (thread.facts.wait && thread.facts.wait->other_processes && !node.by) node.external = true;
   // Thread.start waits for the new thread to say that it runs (Lib/threading.py), which it does
   // after it has got its thread state (Modules/threadmodule.c, t_bootstrap).
   if (wait.kind == WaitKind::event && wait.because == "Thread.start" && a_thread_begins()) {

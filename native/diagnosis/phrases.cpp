@@ -33,13 +33,19 @@ std::string phrase(const Wait& wait) {
   switch (wait.kind) {
     case WaitKind::import_lock:
     case WaitKind::gil: return "the " + wait.what;
+    case WaitKind::module_lock: return "the lock of the module " + wait.what;
     case WaitKind::join: return "the end of " + wait.what;
     case WaitKind::lock:
     case WaitKind::rlock:
+    case WaitKind::mutex:
+    case WaitKind::native_lock:
     case WaitKind::condition:
     case WaitKind::event:
     case WaitKind::queue:
-    case WaitKind::semaphore: return with_article();
+    case WaitKind::semaphore:
+    case WaitKind::barrier:
+    case WaitKind::future:
+    case WaitKind::process_lock: return with_article();
     case WaitKind::child_process:
     case WaitKind::io:
     case WaitKind::sleep:
