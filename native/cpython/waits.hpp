@@ -38,6 +38,7 @@ class WaitReader {
     std::optional<PthreadId> owner;  ///< of an RLock
     PythonWait::Kind kind = PythonWait::Kind::lock;
   };
+  [[nodiscard]] const Names& names() const { return *library_.names; }
   bool has_stopped(Address thread);
   bool is_none(Address object);
   static Lock process_lock(Address semlock);
