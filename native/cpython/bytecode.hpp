@@ -9,6 +9,11 @@ namespace importlock {
 /// version's table (layouts/) gives the numbers.
 enum class Opcode : std::uint8_t {
   other,
+  prefix,  ///< changes nothing of what we look for, and is passed over
+  pop_top,
+  push_exc_info,
+  check_exc_match,
+  with_except_start,
   end_finally,  ///< the end of a handler; RERAISE from 3.9 on
   load_name,
   load_global,
@@ -16,8 +21,10 @@ enum class Opcode : std::uint8_t {
   load_deref,
   load_attr,  ///< LOAD_METHOD too
   import_name,
-  call_function,  ///< a call whose arguments stand one by one on the value stack
-  setup_with,     ///< takes an object's __exit__ and calls its __enter__
+  call_function,     ///< a call whose arguments stand one by one on the value stack
+  call_function_kw,  ///< the same with the tuple of the keywords above them
+  call_function_ex,  ///< a call with a tuple of arguments
+  setup_with,        ///< takes an object's __exit__ and calls its __enter__
   setup_finally,
 };
 

@@ -42,8 +42,8 @@ class Capture {
       : target_(target),
         interpreter_(interpreter),
         matcher_(target, memory),
-        object_reader_(interpreter.version->objects(memory, interpreter.layout, interpreter.types)),
-        frame_reader_(interpreter.version->frames(*object_reader_)),
+        object_reader_(interpreter.version->objects(memory, interpreter)),
+        frame_reader_(interpreter.version->frames(*object_reader_, interpreter)),
         objects_(*object_reader_),
         frames_(*frame_reader_),
         sources_(target.files),
@@ -231,7 +231,7 @@ class Capture {
 
   Library library_of(Address interpreter) {
     const auto& at = interpreter_.layout.interpreter_state;
-    Library library(*interpreter_.version->names);
+    Library library(*interpreter_.names);
     try {
       read_version(objects_.pointer(interpreter + at.sysdict));
       library = read_library(objects_, objects_.pointer(interpreter + at.modules), *library.names);
@@ -314,7 +314,7 @@ class Capture {
     thread.frames.reserve(frames.size());
     for (std::size_t i = 0; i < frames.size(); ++i) {
       auto& frame = thread.frames.emplace_back(shown(frames[i], library));
-      if (options_.locals) frame.locals = read_locals(objects_, frames[i]);
+      if (options_.locals) frame.locals = read_locals(frames_, frames[i]);
       kept_ += size_of(frame);
       if (kept_ <= most_kept) continue;
       problem = "its frames take more room than those of a program: the rest is not shown";

@@ -26,6 +26,7 @@ struct Library {
   Address thread, rlock, condition;                 ///< classes of threading
   Address process_lock, process_rlock;              ///< classes of multiprocessing.synchronize
   Address lock;                                     ///< the type of locks: thread.LockType
+  Address module_lock;                              ///< _ModuleLock of importlib._bootstrap
   Address modules;                                  ///< sys.modules
   std::unordered_map<PthreadId, Address> active;    ///< threading._active: ident to Thread
 

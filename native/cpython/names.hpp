@@ -30,6 +30,24 @@ enum class Function {
   popen_communicate,
   codec_search,
   import_module,
+  thread_wait_for_end,  ///< called by join, waits for the lock that a thread's end releases
+  condition_wait_for,
+  barrier_wait,
+  future_result,
+  futures_wait,
+  futures_as_completed,
+  at_exit,  ///< waits at the end of the program for the threads that are no daemons
+  module_lock_acquire,
+  find_and_load,
+  find_spec,
+  resources,
+  pickle,
+};
+
+/// Whose lock an import takes.
+enum class ImportLocking {
+  program,  ///< one lock for all modules
+  module,   ///< one for each; the program's is held for moments, and by who calls for it
 };
 
 /// What the standard library and the interpreter call their parts in a version; the tables stand in
@@ -47,6 +65,7 @@ struct Names {
     std::string_view file;  ///< how its path ends
     std::string_view name;
   };
+  ImportLocking import_locking;
   std::span<const Place> places;
   std::span<const Type> types;
   /// The code that the library's waits are in.
@@ -61,8 +80,12 @@ struct Names {
   struct {
     std::string_view lock;
   } condition;
+  struct {
+    std::string_view name, owner, count;
+  } module_lock;
 
   // Functions of C, by their modules or types.
+  std::string_view simple_queue_get, simple_queue_put;
   std::string_view lock_methods;  ///< what the names of a lock's methods begin with
   std::string_view lock_exit;
   std::string_view import_function;

@@ -68,6 +68,8 @@ class Objects {
   /// The bytes of a str of CPython 2 or of bytes, such as co_code; throws FormatError where it is
   /// none or too long.
   std::vector<std::byte> bytes(Address object);
+  /// The first of these bytes, at most `most`, as text.
+  std::string raw_text(Address object, std::size_t most);
   /// An int, bool or long that fits.
   virtual std::optional<std::int64_t> integer(Address object) = 0;
   /// A pthread id that CPython keeps in a long or in an int object: negative at times on 32 bits.

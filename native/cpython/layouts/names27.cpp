@@ -65,12 +65,16 @@ constexpr std::array<std::string_view, 3> forks{"posix.fork", "posix.forkpty", "
 }  // namespace
 
 const Names python27_names{
+    .import_locking = ImportLocking::program,
     .places = places,
     .types = types,
     .waiting_code = waiting_code,
     .thread = {"_Thread__ident", "_Thread__name", "_Thread__stopped"},
     .rlock = {"_RLock__block", "_RLock__owner"},
     .condition = {"_Condition__lock"},
+    .module_lock = {},
+    .simple_queue_get = {},
+    .simple_queue_put = {},
     .lock_methods = "thread.lock.",
     .lock_exit = "thread.lock.__exit__",
     .import_function = "__builtin__.__import__",
