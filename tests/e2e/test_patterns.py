@@ -136,8 +136,8 @@ def apart(fixture: str, cycle, waits, *evidence: Line | str, **others) -> Patter
 
 def in_child(fixture: str, waits, lock: str, *evidence: Line | str, **others) -> Pattern:
     """A child forked while a thread held a lock that the child wants."""
-    return Pattern(fixture, "orphaned", waits, evidence, certain=True, lock=lock,
-                   **WITHOUT_IMPORT, **others)
+    return Pattern(fixture, "orphaned", waits, evidence, lock=lock,
+                   **{"certain": True, **WITHOUT_IMPORT, **others})
 
 
 def stalled(
@@ -243,6 +243,9 @@ PATTERNS = (
              source("pid = libc.fork()"), gil=(None, {"spawner"})),
     in_child("fork_under_rlock", {MAIN: Wait("rlock", None)}, "RLock cache_lock",
              source("cache_lock.acquire()")),
+    # The thread that has the owner's id now shows nothing of the lock; the left-over frames do.
+    in_child("fork_under_rlock_reused", {MAIN: Wait("rlock", None), "server": Wait("queue")},
+             "RLock cache_lock", source("cache_lock.acquire()"), certain=ANY),
     in_child("fork_under_lock", {MAIN: Wait("lock", None)}, "Lock cache_lock",
              source("cache_lock.acquire()"), source("with cache_lock:")),
     in_child("fork_under_logging", {MAIN: Wait("rlock", None)}, r"RLock self\.lock",
