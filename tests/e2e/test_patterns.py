@@ -308,7 +308,7 @@ PATTERNS = (
     apart("lock_twice", (MAIN,), {MAIN: Wait("lock", MAIN)},
           source("with self.lock:"), source("with device.lock:"), lock=r"Lock (self|device)\.lock"),
     apart("lock_twice_plain", (MAIN,), {MAIN: Wait("lock")}, source("lock.acquire()"),
-          lock="Lock (frames_)?lock"),
+          lock="Lock (frames_)?lock", certain=ANY),
     apart("mutex_twice", (MAIN,), {MAIN: Wait("mutex", MAIN)},
           source("c.pthread_mutex_lock(mutex)"), lock=".*mutex.*"),
     apart("join_each_other", ("audio", "video"),
