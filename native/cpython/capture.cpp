@@ -42,8 +42,10 @@ class Capture {
       : target_(target),
         interpreter_(interpreter),
         matcher_(target, memory),
-        objects_(memory, interpreter.layout, interpreter.types),
-        frames_(objects_),
+        object_reader_(interpreter.version->objects(memory, interpreter.layout, interpreter.types)),
+        frame_reader_(interpreter.version->frames(*object_reader_)),
+        objects_(*object_reader_),
+        frames_(*frame_reader_),
         sources_(target.files),
         options_(options),
         snapshot_(snapshot) {}
@@ -70,11 +72,6 @@ class Capture {
     }
   }
 
-  Address require(const Known<Address>& variable) {
-    if (!variable) throw FormatError(variable.why());
-    return *variable;
-  }
-
   LockFacts lock_at(const Known<Address>& variable) {
     return lock_facts(objects_.memory(), objects_.pointer(require(variable)),
                       interpreter_.lock_kind, interpreter_.architecture);
@@ -96,19 +93,11 @@ class Capture {
   }
 
   void read_gil() {
-    const auto& variables = interpreter_.variables;
-    snapshot_.gil.lock =
-        attempt<LockFacts>("interpreter_lock", [&] { return lock_at(variables.interpreter_lock); });
-    snapshot_.gil.holder = attempt<std::optional<PthreadId>>("_PyThreadState_Current", [&] {
-      const auto state = objects_.pointer(require(variables.py_thread_state_current));
-      if (state.is_null()) return std::optional<PthreadId>();
-      return std::optional(ident_of(state));
-    });
-  }
-
-  PthreadId ident_of(Address thread_state) {
-    return PthreadId{
-        objects_.pointer(thread_state + interpreter_.layout.thread_state.thread_id).value()};
+    const auto& version = *interpreter_.version;
+    snapshot_.gil.lock = attempt<LockFacts>(
+        "interpreter_lock", [&] { return version.gil_lock(objects_, interpreter_); });
+    snapshot_.gil.holder = attempt<std::optional<PthreadId>>(
+        "_PyThreadState_Current", [&] { return version.gil_holder(objects_, interpreter_); });
   }
 
   void read_threads() {
@@ -242,10 +231,10 @@ class Capture {
 
   Library library_of(Address interpreter) {
     const auto& at = interpreter_.layout.interpreter_state;
-    Library library;
+    Library library(*interpreter_.version->names);
     try {
       read_version(objects_.pointer(interpreter + at.sysdict));
-      library = read_library(objects_, objects_.pointer(interpreter + at.modules));
+      library = read_library(objects_, objects_.pointer(interpreter + at.modules), *library.names);
     } catch (const Error& error) {
       library.problem = error.what();
     }
@@ -299,13 +288,13 @@ class Capture {
     auto& imports = readers.imports;
     ThreadFacts thread;
     thread.python = true;
-    thread.ident = ident_of(state);
+    thread.ident = ident_of(objects_, state);
     if (const auto* native = matcher_.thread_of(*thread.ident)) {
       add_native(thread, *native);
       seen.insert(native->lwp);
     }
     std::string problem;
-    const auto innermost = objects_.pointer(state + interpreter_.layout.thread_state.frame);
+    const auto innermost = innermost_frame(objects_, state);
     auto frames = frames_.chain(innermost, frames_left_, problem);
     frames_left_ -= frames.size();
     // What one step cannot read is no reason to do without the others.
@@ -319,7 +308,8 @@ class Capture {
     step([&] {
       const auto active = library.active.find(*thread.ident);
       if (active == library.active.end()) return;
-      thread.name = objects_.text(objects_.attribute(active->second, "_Thread__name")).value_or("");
+      thread.name = objects_.text(objects_.attribute(active->second, library.names->thread.name))
+                        .value_or("");
     });
     thread.frames.reserve(frames.size());
     for (std::size_t i = 0; i < frames.size(); ++i) {
@@ -368,8 +358,10 @@ class Capture {
   const Target& target_;
   Interpreter& interpreter_;
   ThreadMatcher matcher_;
-  Objects objects_;
-  FrameReader frames_;
+  std::unique_ptr<Objects> object_reader_;
+  std::unique_ptr<FrameReader> frame_reader_;
+  Objects& objects_;
+  FrameReader& frames_;
   SourceLines sources_;
   std::map<std::pair<Address, int>, Frame> shown_;  ///< by code object and line
   const CaptureOptions& options_;

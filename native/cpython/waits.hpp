@@ -36,9 +36,9 @@ class WaitReader {
     Address address;  ///< of Python/thread_pthread.h's lock, or of the SemLock object
     const char* what = "Lock";
     std::optional<PthreadId> owner;  ///< of an RLock
-    bool other_processes = false;
-    bool reentrant = false;
+    PythonWait::Kind kind = PythonWait::Kind::lock;
   };
+  [[nodiscard]] const Names& names() const { return *library_.names; }
   bool has_stopped(Address thread);
   bool is_none(Address object);
   static Lock process_lock(Address semlock);

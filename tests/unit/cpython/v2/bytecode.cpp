@@ -1,9 +1,9 @@
-#include "cpython/bytecode.hpp"
+#include "cpython/v2/bytecode.hpp"
 
 #include <boost/test/unit_test.hpp>
 #include <initializer_list>
 
-namespace importlock {
+namespace importlock::v2 {
 
 namespace {
 
@@ -49,4 +49,4 @@ BOOST_AUTO_TEST_CASE(blocks_without_end_cost_little) {
 
 BOOST_AUTO_TEST_SUITE_END()
 
-}  // namespace importlock
+}  // namespace importlock::v2

@@ -1,9 +1,10 @@
-#include "cpython/layout_check.hpp"
+#include "cpython/v2/layout_check.hpp"
 
 #include <fmt/format.h>
 
 #include "base/error.hpp"
-#include "cpython/objects.hpp"
+#include "cpython/layouts/python27.hpp"
+#include "cpython/v2/objects.hpp"
 
 namespace importlock {
 
@@ -17,7 +18,7 @@ void expect(bool holds, const char* what) {
 }
 
 void check_types(Objects& objects, const TypeObjects& types) {
-  for (const auto type : {types.type, types.frame, types.code, types.string, types.dict}) {
+  for (const auto type : {types.type, types.frame, types.code, types.bytes, types.dict}) {
     if (type.is_null()) continue;
     expect(objects.is(type, types.type), "the ob_type of a built-in type is not PyType_Type");
   }
@@ -54,7 +55,7 @@ void check_interpreters(Objects& objects, Address head) {
 
 /// What speaks against `layout`; empty where nothing does.
 std::string contradiction(Memory& memory, const Interpreter& interpreter, const Layout& layout) {
-  Objects objects(memory, layout, interpreter.types);
+  Python2Objects objects(memory, layout, interpreter.types);
   try {
     check_types(objects, interpreter.types);
     if (const auto& head = interpreter.variables.interp_head) check_interpreters(objects, *head);
@@ -71,7 +72,7 @@ Layout verified_layout(Memory& memory, const Interpreter& interpreter,
   const auto& guess = interpreter.layout;
   const auto why_not = contradiction(memory, interpreter, guess);
   if (why_not.empty()) return guess;
-  const auto twin = layout_for(guess.word, !guess.pydebug, guess.unicode_width);
+  const auto twin = python27_layout(guess.word, !guess.pydebug, guess.unicode_width);
   if (contradiction(memory, interpreter, twin).empty()) {
     problems.push_back(fmt::format("{} is laid out {} Py_TRACE_REFS, unlike its symbols say",
                                    interpreter.image, twin.pydebug ? "with" : "without"));

@@ -1,8 +1,8 @@
-#include "cpython/layout.hpp"
+#include "cpython/layouts/python27.hpp"
 
 namespace importlock {
 
-Layout layout_for(unsigned word, bool pydebug, unsigned unicode_width) {
+Layout python27_layout(unsigned word, bool pydebug, unsigned unicode_width) {
   // _ob_next and _ob_prev of Py_TRACE_REFS (Include/object.h, _PyObject_HEAD_EXTRA).
   const Layout::Offset head = pydebug ? Layout::Offset{2} * word : 0;
   const bool wide = word == 8;
@@ -26,7 +26,7 @@ Layout layout_for(unsigned word, bool pydebug, unsigned unicode_width) {
   at.code = {field(16, 8),  field(20, 12), field(24, 16), field(32, 24), field(40, 28),
              field(48, 32), field(56, 36), field(64, 40), field(72, 44), field(80, 48),
              field(88, 52), field(96, 56), field(104, 60)};
-  at.string = {field(24, 12), field(36, 20)};
+  at.bytes = {field(24, 12), field(36, 20)};
   at.unicode = {field(16, 8), field(24, 12)};
   at.dict = {field(24, 12), field(32, 16), field(40, 20)};
   at.dict_entry = {0, plain(8, 4), plain(16, 8), plain(24, 12)};

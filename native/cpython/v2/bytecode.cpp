@@ -1,4 +1,4 @@
-#include "cpython/bytecode.hpp"
+#include "cpython/v2/bytecode.hpp"
 
 #include <algorithm>
 #include <set>
@@ -6,12 +6,14 @@
 
 #include "base/bytes.hpp"
 
-namespace importlock {
+namespace importlock::v2 {
 
 namespace {
 
 constexpr unsigned have_argument = 90;
 constexpr unsigned extended_arg = 145;
+constexpr unsigned call_function = 131, call_function_var = 140, call_function_kw = 141,
+                   call_function_var_kw = 142;
 constexpr std::size_t most_states = 1 << 16;
 constexpr std::size_t most_handlers = 20;  // CO_MAXBLOCKS, Include/code.h
 
@@ -55,9 +57,9 @@ int argument_count(std::uint32_t argument) {
 }
 
 /// Change of depth when the instruction falls through.
-int effect(unsigned opcode, std::uint32_t argument) {
+int effect(unsigned number, std::uint32_t argument) {
   const int n = static_cast<int>(argument & 0xffff);
-  switch (opcode) {
+  switch (number) {
     case 4:
     case 82:
     case 93:
@@ -123,25 +125,39 @@ int effect(unsigned opcode, std::uint32_t argument) {
     case 133: return n == 3 ? -2 : -1;
     default: break;
   }
-  const bool binary = (opcode >= 20 && opcode <= 29) || (opcode >= 55 && opcode <= 59) ||
-                      (opcode >= 62 && opcode <= 67) || (opcode >= 75 && opcode <= 79);
+  const bool binary = (number >= 20 && number <= 29) || (number >= 55 && number <= 59) ||
+                      (number >= 62 && number <= 67) || (number >= 75 && number <= 79);
   return binary ? -1 : 0;
 }
 
 }  // namespace
 
+Opcode opcode(unsigned number) {
+  switch (number) {
+    case 88: return Opcode::end_finally;
+    case 101: return Opcode::load_name;
+    case 106: return Opcode::load_attr;
+    case 108: return Opcode::import_name;
+    case 116: return Opcode::load_global;
+    case 122: return Opcode::setup_finally;
+    case 124: return Opcode::load_fast;
+    case call_function: return Opcode::call_function;
+    case 136: return Opcode::load_deref;
+    case 143: return Opcode::setup_with;
+    default: return Opcode::other;
+  }
+}
+
 std::optional<Instruction> instruction_at(std::span<const std::byte> code, std::size_t offset) {
   std::uint32_t high = 0;
   while (offset < code.size()) {
-    const auto opcode = std::to_integer<unsigned>(code[offset]);
-    if (opcode < have_argument)
-      return Instruction{Opcode{static_cast<std::uint8_t>(opcode)}, 0, offset + 1};
+    const auto number = std::to_integer<std::uint8_t>(code[offset]);
+    if (number < have_argument) return Instruction{opcode(number), number, 0, offset + 1};
     const auto argument = load<std::uint16_t>(code, offset + 1);
     if (!argument) return std::nullopt;
     offset += 3;
-    if (opcode != extended_arg) {
-      return Instruction{Opcode{static_cast<std::uint8_t>(opcode)}, (high << 16) | *argument,
-                         offset};
+    if (number != extended_arg) {
+      return Instruction{opcode(number), number, (high << 16) | *argument, offset};
     }
     high = *argument;
   }
@@ -149,11 +165,11 @@ std::optional<Instruction> instruction_at(std::span<const std::byte> code, std::
 }
 
 std::optional<int> values_above_callee(const Instruction& instruction) {
-  switch (instruction.opcode) {
-    case Opcode::call_function: return argument_count(instruction.argument);
-    case Opcode::call_function_var:
-    case Opcode::call_function_kw: return argument_count(instruction.argument) + 1;
-    case Opcode::call_function_var_kw: return argument_count(instruction.argument) + 2;
+  switch (instruction.number) {
+    case call_function: return argument_count(instruction.argument);
+    case call_function_var:
+    case call_function_kw: return argument_count(instruction.argument) + 1;
+    case call_function_var_kw: return argument_count(instruction.argument) + 2;
     default: return std::nullopt;
   }
 }
@@ -184,7 +200,7 @@ std::vector<int> stack_depths_at(std::span<const std::byte> code, std::size_t wa
     if (state.offset == wanted) found.insert(state.depth);
     const auto instruction = instruction_at(code, state.offset);
     if (!instruction) continue;
-    const auto opcode = static_cast<unsigned>(instruction->opcode);
+    const unsigned number = instruction->number;
     const auto argument = instruction->argument;
     const auto next = instruction->next;
     const auto handler = [&](int base) {
@@ -192,7 +208,7 @@ std::vector<int> stack_depths_at(std::span<const std::byte> code, std::size_t wa
       handlers.push_back({base, true});
       push(next + argument, base + 3, std::move(handlers));
     };
-    switch (opcode) {
+    switch (number) {
       case 83:
       case 130:
       case 80:
@@ -234,9 +250,9 @@ std::vector<int> stack_depths_at(std::span<const std::byte> code, std::size_t wa
         break;
       default: break;
     }
-    push(next, state.depth + effect(opcode, argument), std::move(state.handlers));
+    push(next, state.depth + effect(number, argument), std::move(state.handlers));
   }
   return {found.begin(), found.end()};
 }
 
-}  // namespace importlock
+}  // namespace importlock::v2

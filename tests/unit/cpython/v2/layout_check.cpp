@@ -1,10 +1,11 @@
-#include "cpython/layout_check.hpp"
+#include "cpython/v2/layout_check.hpp"
 
 #include <boost/test/unit_test.hpp>
 #include <cstring>
 #include <map>
 
 #include "base/error.hpp"
+#include "cpython/layouts/python27.hpp"
 
 namespace importlock {
 
@@ -49,7 +50,7 @@ void lay_out(Words& memory, const Layout& at) {
 Interpreter guessed(bool pydebug) {
   Interpreter result;
   result.image = "python2.7";
-  result.layout = layout_for(8, pydebug, 4);
+  result.layout = python27_layout(8, pydebug, 4);
   result.types.type = type;
   result.types.frame = frame_type;
   result.types.code = code_type;
@@ -65,7 +66,7 @@ BOOST_AUTO_TEST_SUITE(layout_check)
 BOOST_AUTO_TEST_CASE(a_guess_that_memory_bears_out_stands) {
   for (const bool pydebug : {false, true}) {
     Words memory;
-    lay_out(memory, layout_for(8, pydebug, 4));
+    lay_out(memory, python27_layout(8, pydebug, 4));
     std::vector<std::string> problems;
     BOOST_TEST(verified_layout(memory, guessed(pydebug), problems).pydebug == pydebug);
     BOOST_TEST(problems.empty());
@@ -75,7 +76,7 @@ BOOST_AUTO_TEST_CASE(a_guess_that_memory_bears_out_stands) {
 BOOST_AUTO_TEST_CASE(a_wrong_guess_is_put_right_and_said) {
   for (const bool pydebug : {false, true}) {
     Words memory;
-    lay_out(memory, layout_for(8, pydebug, 4));
+    lay_out(memory, python27_layout(8, pydebug, 4));
     std::vector<std::string> problems;
     BOOST_TEST(verified_layout(memory, guessed(!pydebug), problems).pydebug == pydebug);
     BOOST_TEST(problems.size() == 1U);
@@ -84,7 +85,7 @@ BOOST_AUTO_TEST_CASE(a_wrong_guess_is_put_right_and_said) {
 
 BOOST_AUTO_TEST_CASE(a_broken_way_back_is_said) {
   Words memory;
-  const auto at = layout_for(8, false, 4);
+  const auto at = python27_layout(8, false, 4);
   lay_out(memory, at);
   memory.write(frame + at.frame.f_tstate, 0x5208);
   std::vector<std::string> problems;
