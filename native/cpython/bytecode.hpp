@@ -21,6 +21,7 @@ enum class Opcode : std::uint8_t {
   load_deref,
   load_attr,  ///< LOAD_METHOD too
   import_name,
+  for_iter,
   call_function,     ///< a call whose arguments stand one by one on the value stack
   call_function_kw,  ///< the same with the tuple of the keywords above them
   call_function_ex,  ///< a call with a tuple of arguments

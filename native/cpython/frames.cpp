@@ -117,7 +117,11 @@ std::string FrameReader::name_operand(const RawFrame& frame, const Instruction& 
 
 std::optional<Callee> FrameReader::c_function(Address object) {
   const auto& layout = objects_.layout();
-  if (!objects_.is(object, objects_.types().c_function)) return std::nullopt;
+  if (object.is_null()) return std::nullopt;
+  const auto type = objects_.type_of(object);
+  if (type != objects_.types().c_function && type != objects_.types().c_method) {
+    return std::nullopt;
+  }
   Callee callee;
   callee.object = object;
   // PyMethodDef.ml_name is its first field (Include/methodobject.h).

@@ -25,6 +25,8 @@ struct Interpreter;
 struct Version {
   std::unique_ptr<Objects> (*objects)(Memory&, const Interpreter&);
   std::unique_ptr<FrameReader> (*frames)(Objects&, const Interpreter&);
+  /// As Snapshot::signals_interrupt_waits says.
+  bool signals_interrupt_waits;
   /// The GIL, and the thread that has it. Both throw FaultError, FormatError.
   LockFacts (*gil_lock)(Objects&, const Interpreter&);
   std::optional<PthreadId> (*gil_holder)(Objects&, const Interpreter&);

@@ -133,6 +133,9 @@ struct Layout {
     Offset ob_ref;
   } cell{};
   struct {
+    Offset it_callable;
+  } call_iterator{};
+  struct {
     Offset wr_object;
   } weakref{};
   struct {

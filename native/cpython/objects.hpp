@@ -22,7 +22,8 @@ namespace importlock {
 /// PyInt_Type, and class_object and instance are of its old-style classes.
 struct TypeObjects {
   Address type, class_object, instance, code, frame, bytes, unicode, dict, integer, boolean,
-      long_integer, function, method, c_function, method_descriptor, module, tuple, list, cell;
+      long_integer, function, method, c_function, c_method, method_descriptor, call_iterator,
+      module, tuple, list, cell;
 };
 
 /// How repr() marks the literals of a version.

@@ -35,6 +35,8 @@ constexpr std::array places{
     Names::Place{"concurrent.futures._base", "", "as_completed", Function::futures_as_completed},
     Names::Place{"multiprocessing.pool", "ApplyResult", "wait", Function::pool_result_wait},
     Names::Place{"multiprocessing.pool", "Pool", "_handle_workers", Function::pool_handle_workers},
+    Names::Place{"multiprocessing.pool", "Pool", "_wait_for_updates",
+                 Function::pool_wait_for_updates},
     Names::Place{"multiprocessing.process", "BaseProcess", "join", Function::process_join},
     Names::Place{"subprocess", "Popen", "wait", Function::popen_wait},
     Names::Place{"subprocess", "Popen", "communicate", Function::popen_communicate},
@@ -45,18 +47,24 @@ constexpr std::array places{
     Names::Place{"importlib.resources._common", "", "resolve", Function::resources},
     Names::Place{"_frozen_importlib", "_ModuleLock", "acquire", Function::module_lock_acquire},
     Names::Place{"_frozen_importlib", "", "_find_and_load", Function::find_and_load},
+    Names::Place{"_frozen_importlib", "", "_load", Function::load_spec},
+    Names::Place{"_frozen_importlib", "", "_exec", Function::load_spec},
     Names::Place{"multiprocessing.reduction", "ForkingPickler", "dumps", Function::pickle},
 };
 
 constexpr std::array types{
     Names::Type{&Library::thread, "threading", "Thread"},
     Names::Type{&Library::rlock, "_thread", "RLock"},
+    Names::Type{&Library::python_rlock, "threading", "_PyRLock"},
     Names::Type{&Library::condition, "threading", "Condition"},
     Names::Type{&Library::process_lock, "multiprocessing.synchronize", "Lock"},
     Names::Type{&Library::process_rlock, "multiprocessing.synchronize", "RLock"},
     Names::Type{&Library::lock, "_thread", "LockType"},
     Names::Type{&Library::module_lock, "_frozen_importlib", "_ModuleLock"},
 };
+
+constexpr std::array<std::string_view, 2> import_files{"<frozen importlib._bootstrap>",
+                                                       "<frozen importlib._bootstrap_external>"};
 
 // Python/bltinmodule.c, Python/import.c.
 constexpr std::array<std::string_view, 3> importers{"builtins.__import__", "_imp.create_dynamic",
@@ -73,19 +81,21 @@ const Names python3_names{
     .import_locking = ImportLocking::module,
     .places = places,
     .types = types,
+    .import_files = import_files,
     .waiting_code = {},
-    .thread = {"_ident", "_name", "_is_stopped"},
+    .thread = {"_ident", "_name", "_is_stopped", "_tstate_lock"},
     .rlock = {"_block", "_owner"},
     .condition = {"_lock"},
-    .module_lock = {"name", "owner", "count"},
+    .module_lock = {"_frozen_importlib", "_module_locks", "name", "owner", "count"},
     .simple_queue_get = "_queue.SimpleQueue.get",
-    .simple_queue_put = "_queue.SimpleQueue.put",
+    .rlock_restore = "_thread.RLock._acquire_restore",
     .lock_methods = "_thread.lock.",
     .lock_exit = "_thread.lock.__exit__",
     .import_function = "builtins.__import__",
     .acquire_import_lock = "_imp.acquire_lock",
     .release_import_lock = "_imp.release_lock",
     .getaddrinfo = "_socket.getaddrinfo",
+    .pickling = "_pickle.",
     .importers = importers,
     .codec_users = codec_users,
     .forks = forks,

@@ -54,10 +54,10 @@ constexpr std::array rows{
     OpcodeRow{90, Opcode::other, 0, -1, ByArgument::none, Flow::next, 0},  // STORE_NAME
     OpcodeRow{91, Opcode::other, 0, 0, ByArgument::none, Flow::next, 0},   // DELETE_NAME
     OpcodeRow{92, Opcode::other, 1, -1, ByArgument::adds, Flow::next, 0},  // UNPACK_SEQUENCE
-    OpcodeRow{93, Opcode::other, 1, 1, ByArgument::none, Flow::may_jump_forward, 1},  // FOR_ITER
-    OpcodeRow{94, Opcode::other, 0, 0, ByArgument::unpack, Flow::next, 0},            // UNPACK_EX
-    OpcodeRow{95, Opcode::other, 4, -2, ByArgument::none, Flow::next, 0},             // STORE_ATTR
-    OpcodeRow{96, Opcode::other, 0, -1, ByArgument::none, Flow::next, 0},             // DELETE_ATTR
+    OpcodeRow{93, Opcode::for_iter, 1, 1, ByArgument::none, Flow::may_jump_forward, 1},  // FOR_ITER
+    OpcodeRow{94, Opcode::other, 0, 0, ByArgument::unpack, Flow::next, 0},      // UNPACK_EX
+    OpcodeRow{95, Opcode::other, 4, -2, ByArgument::none, Flow::next, 0},       // STORE_ATTR
+    OpcodeRow{96, Opcode::other, 0, -1, ByArgument::none, Flow::next, 0},       // DELETE_ATTR
     OpcodeRow{97, Opcode::other, 0, -1, ByArgument::none, Flow::next, 0},       // STORE_GLOBAL
     OpcodeRow{98, Opcode::other, 0, 0, ByArgument::none, Flow::next, 0},        // DELETE_GLOBAL
     OpcodeRow{99, Opcode::other, 0, 0, ByArgument::none, Flow::next, 0},        // SWAP
@@ -92,11 +92,11 @@ constexpr std::array rows{
     OpcodeRow{128, Opcode::other, 0, -1, ByArgument::none, Flow::may_jump_forward,
               -1},  // POP_JUMP_IF_NOT_NONE
     OpcodeRow{129, Opcode::other, 0, -1, ByArgument::none, Flow::may_jump_forward,
-              -1},                                                              // POP_JUMP_IF_NONE
-    OpcodeRow{130, Opcode::other, 0, 0, ByArgument::subtracts, Flow::end, 0},   // RAISE_VARARGS
-    OpcodeRow{131, Opcode::other, 0, 0, ByArgument::none, Flow::next, 0},       // GET_AWAITABLE
-    OpcodeRow{132, Opcode::other, 0, -1, ByArgument::function, Flow::next, 0},  // MAKE_FUNCTION
-    OpcodeRow{133, Opcode::other, 0, -1, ByArgument::slice, Flow::next, 0},     // BUILD_SLICE
+              -1},                                                             // POP_JUMP_IF_NONE
+    OpcodeRow{130, Opcode::other, 0, 0, ByArgument::subtracts, Flow::end, 0},  // RAISE_VARARGS
+    OpcodeRow{131, Opcode::other, 0, 0, ByArgument::none, Flow::next, 0},      // GET_AWAITABLE
+    OpcodeRow{132, Opcode::other, 0, 0, ByArgument::function, Flow::next, 0},  // MAKE_FUNCTION
+    OpcodeRow{133, Opcode::other, 0, -1, ByArgument::slice, Flow::next, 0},    // BUILD_SLICE
     OpcodeRow{134, Opcode::other, 0, 0, ByArgument::none, Flow::jump_backward,
               0},  // JUMP_BACKWARD_NO_INTERRUPT
     OpcodeRow{135, Opcode::prefix, 0, 0, ByArgument::none, Flow::next, 0},          // MAKE_CELL

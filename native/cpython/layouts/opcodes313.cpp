@@ -86,7 +86,7 @@ constexpr std::array rows{
     OpcodeRow{69, Opcode::other, 0, -1, ByArgument::none, Flow::next, 0},          // DICT_UPDATE
     OpcodeRow{70, Opcode::other, 0, 0, ByArgument::none, Flow::jump_backward, 0},  // ENTER_EXECUTOR
     OpcodeRow{71, Opcode::prefix, 0, 0, ByArgument::none, Flow::next, 0},          // EXTENDED_ARG
-    OpcodeRow{72, Opcode::other, 1, 1, ByArgument::none, Flow::may_jump_forward, 1},  // FOR_ITER
+    OpcodeRow{72, Opcode::for_iter, 1, 1, ByArgument::none, Flow::may_jump_forward, 1},  // FOR_ITER
     OpcodeRow{73, Opcode::other, 0, 0, ByArgument::none, Flow::next, 0},           // GET_AWAITABLE
     OpcodeRow{74, Opcode::other, 0, 1, ByArgument::none, Flow::next, 0},           // IMPORT_FROM
     OpcodeRow{75, Opcode::import_name, 0, -1, ByArgument::none, Flow::next, 0},    // IMPORT_NAME

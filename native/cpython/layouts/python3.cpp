@@ -31,6 +31,7 @@ constexpr Layout common() {
   at.list = {24};
   at.module = {16};
   at.cell = {16};
+  at.call_iterator = {16};
   at.weakref = {16};
   at.lock = {16};
   at.rlock = {16, 24, 32};

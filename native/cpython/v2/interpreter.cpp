@@ -63,6 +63,7 @@ constexpr Version version{
     .frames = [](Objects& objects, const Interpreter&) -> std::unique_ptr<FrameReader> {
       return std::make_unique<Python2Frames>(objects);
     },
+    .signals_interrupt_waits = false,
     .gil_lock = gil_lock,
     .gil_holder = gil_holder,
 };

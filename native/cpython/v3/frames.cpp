@@ -91,7 +91,7 @@ int AdaptiveFrames::line_at(const Code& code, int offset) const {
 bool AdaptiveFrames::is_call(const Instruction& instruction) const {
   return instruction.opcode == Opcode::call_function ||
          instruction.opcode == Opcode::call_function_kw ||
-         instruction.opcode == Opcode::call_function_ex;
+         instruction.opcode == Opcode::call_function_ex || instruction.opcode == Opcode::for_iter;
 }
 
 std::optional<Callee> AdaptiveFrames::called(const RawFrame& frame, const Instruction& instruction,
@@ -100,6 +100,12 @@ std::optional<Callee> AdaptiveFrames::called(const RawFrame& frame, const Instru
   const auto slot = [&](int place) {
     return place < 0 ? Address{} : stack_slot(frame, static_cast<std::size_t>(place));
   };
+  if (instruction.opcode == Opcode::for_iter) {
+    // `for item in iter(queue.get, None)`
+    const auto iterator = slot(depth - 1);
+    if (!objects().is(iterator, objects().types().call_iterator)) return std::nullopt;
+    return c_function(objects().pointer(iterator + objects().layout().call_iterator.it_callable));
+  }
   if (instruction.opcode == Opcode::call_function_ex) {
     // NULL, what is called, the tuple, and where the lowest bit says so a dict.
     return c_function(slot(depth - 2 - static_cast<int>(instruction.argument & 1)));

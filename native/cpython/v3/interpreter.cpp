@@ -20,7 +20,7 @@ struct TypeSymbol {
   std::string_view symbol;
   Address TypeObjects::*member;
 };
-constexpr std::array<TypeSymbol, 16> type_symbols{{
+constexpr std::array<TypeSymbol, 18> type_symbols{{
     {"PyType_Type", &TypeObjects::type},
     {"PyCode_Type", &TypeObjects::code},
     {"PyFrame_Type", &TypeObjects::frame},
@@ -32,6 +32,8 @@ constexpr std::array<TypeSymbol, 16> type_symbols{{
     {"PyFunction_Type", &TypeObjects::function},
     {"PyMethod_Type", &TypeObjects::method},
     {"PyCFunction_Type", &TypeObjects::c_function},
+    {"PyCMethod_Type", &TypeObjects::c_method},  // since 3.9: METH_METHOD
+    {"PyCallIter_Type", &TypeObjects::call_iterator},
     {"PyMethodDescr_Type", &TypeObjects::method_descriptor},
     {"PyModule_Type", &TypeObjects::module},
     {"PyTuple_Type", &TypeObjects::tuple},
@@ -99,6 +101,7 @@ constexpr Version adaptive{
     .frames = [](Objects& objects, const Interpreter& interpreter) -> std::unique_ptr<FrameReader> {
       return std::make_unique<AdaptiveFrames>(objects, *interpreter.opcodes);
     },
+    .signals_interrupt_waits = true,
     .gil_lock = gil_lock,
     .gil_holder = gil_holder,
 };
