@@ -19,6 +19,7 @@ enum class Opcode : std::uint8_t {
   call_function,  ///< a call whose arguments stand one by one on the value stack
   setup_with,     ///< takes an object's __exit__ and calls its __enter__
   setup_finally,
+  jump_back,  ///< to where a loop begins; its argument is that offset
 };
 
 struct Instruction {

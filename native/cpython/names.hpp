@@ -30,6 +30,7 @@ enum class Function {
   popen_communicate,
   codec_search,
   import_module,
+  exit_wait,  ///< waits at the end of the program for threads that are no daemons
 };
 
 /// What the standard library and the interpreter call their parts in a version; the tables stand in

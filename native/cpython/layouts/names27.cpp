@@ -14,6 +14,7 @@ namespace {
 constexpr std::array places{
     Names::Place{"threading", "Thread", "start", Function::thread_start},
     Names::Place{"threading", "Thread", "join", Function::thread_join},
+    Names::Place{"threading", "_MainThread", "_exitfunc", Function::exit_wait},
     Names::Place{"threading", "_Condition", "wait", Function::condition_wait},
     Names::Place{"threading", "_Condition", "_acquire_restore",
                  Function::condition_acquire_restore},

@@ -138,6 +138,8 @@ Opcode opcode(unsigned number) {
     case 101: return Opcode::load_name;
     case 106: return Opcode::load_attr;
     case 108: return Opcode::import_name;
+    case 113:
+    case 119: return Opcode::jump_back;  // JUMP_ABSOLUTE, CONTINUE_LOOP
     case 116: return Opcode::load_global;
     case 122: return Opcode::setup_finally;
     case 124: return Opcode::load_fast;
