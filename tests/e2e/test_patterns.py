@@ -330,7 +330,9 @@ PATTERNS = (
     apart("queue_join_not_done", ANY,
           {MAIN: Wait("queue"), "left": Wait("queue"), "right": Wait("queue")},
           source("frames.join()")),
-    apart("queue_join_worker_died", ANY, {MAIN: Wait("queue")}, source("frames.join()")),
+    # The main thread is alone: it waits for itself as much as for those who have ended.
+    Pattern("queue_join_worker_died", ("deadlock", "orphaned"), {MAIN: Wait("queue")},
+            (source("frames.join()"),), cycle=ANY, certain=True, **WITHOUT_IMPORT),
     apart("native_pool_stuck", ANY, {MAIN: native("condition")},
           source("pool.wait_for_result()"), "pool.wait_for_result"),
     free("popen_corrected", {"Thread-1": Wait("queue")}),
