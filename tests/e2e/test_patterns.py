@@ -519,7 +519,8 @@ def test_pattern(hang, build, pattern, tmp_path, verdict_table):
 
     mismatches = []
     got = {}
-    for door, (report, status) in zip(("live", "command", "gcore", "kernel core"), looks, strict=True):
+    doors = ("live", "command", "gcore", "kernel core")
+    for door, (report, status) in zip(doors, looks, strict=True):
         found = Comparison(pattern, report, status, interpreter, process.pid).mismatches
         mismatches += [f"{door}: {mismatch}" for mismatch in found]
         got[door] = report["verdict"]["kind"] + (" but" if found else "")
