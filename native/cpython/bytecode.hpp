@@ -27,6 +27,7 @@ enum class Opcode : std::uint8_t {
   call_function_ex,  ///< a call with a tuple of arguments
   setup_with,        ///< takes an object's __exit__ and calls its __enter__
   setup_finally,
+  jump_back,  ///< to where a loop begins; its argument is that offset
 };
 
 struct Instruction {
@@ -34,6 +35,7 @@ struct Instruction {
   std::uint8_t number = 0;     ///< of its opcode, in the target's version
   std::uint32_t argument = 0;  ///< EXTENDED_ARG folded in; an index where names are loaded by one
   std::size_t next = 0;        ///< offset of the instruction after it
+  std::size_t start = 0;       ///< its own offset, past what was passed over before it
 };
 
 }  // namespace importlock

@@ -20,6 +20,7 @@
 #include "target/call_object.hpp"
 #include "target/image_file.hpp"
 #include "target/layered_memory.hpp"
+#include "target/native_lock.hpp"
 #include "target/source_lines.hpp"
 #include "target/thread_matcher.hpp"
 
@@ -58,6 +59,7 @@ class Capture {
     read_gil();
     read_threads();
     read_native_joins();
+    read_native_locks();
     if (snapshot_.problems.size() <= most_problems) return;
     const auto more = snapshot_.problems.size() - most_problems;
     snapshot_.problems.resize(most_problems);
@@ -155,13 +157,46 @@ class Capture {
       if (thread.frames.empty()) continue;
       if (other.frames.empty()) {
         other = std::move(thread);
-        continue;
+      } else if (is_inner(other, thread)) {
+        append(other, std::move(thread));
+      } else {
+        append(thread, std::move(other));
+        other = std::move(thread);
       }
-      other.whole = false;
-      snapshot_.problems.push_back(fmt::format(
-          "LWP {} has frames in several interpreters; those of one are shown", *thread.lwp));
     }
     snapshot_.threads = std::move(kept);
+  }
+
+  /// Which of two states of one thread, both with frames, it entered last. That which has the GIL;
+  /// else that whose frames explain the futex that it waits on; else that of the interpreter that
+  /// is listed last, the main one, which PyGILState_Ensure enters.
+  static bool is_inner(const ThreadFacts& earlier, const ThreadFacts& later) {
+    if (earlier.has_gil != later.has_gil) return earlier.has_gil;
+    const auto& call = later.system_call;
+    const auto explains = [&](const ThreadFacts& facts) {
+      return call && *call && facts.wait && (*call)->futex == facts.wait->lock;
+    };
+    return explains(earlier) && !explains(later);
+  }
+
+  /// Adds the frames of `outer`, and what they show, behind those of `inner`.
+  static void append(ThreadFacts& inner, ThreadFacts outer) {
+    const auto moved = inner.frames.size();
+    for (auto& module : outer.importing) module.frame += moved;
+    for (auto& held : outer.held) held.frame += moved;
+    std::ranges::move(outer.frames, std::back_inserter(inner.frames));
+    std::ranges::move(outer.held, std::back_inserter(inner.held));
+    std::ranges::move(outer.starts, std::back_inserter(inner.starts));
+    // Outermost first.
+    std::ranges::move(inner.importing, std::back_inserter(outer.importing));
+    inner.importing = std::move(outer.importing);
+    if (inner.import_lock_evidence.empty()) {
+      inner.import_lock_evidence = std::move(outer.import_lock_evidence);
+    }
+    if (inner.name.empty()) inner.name = std::move(outer.name);
+    inner.has_gil = inner.has_gil || outer.has_gil;
+    inner.exiting = inner.exiting || outer.exiting;
+    inner.whole = inner.whole && outer.whole;
   }
 
   /// A thread that threading knows and that has no thread state, beside a thread state that neither
@@ -201,6 +236,24 @@ class Capture {
         thread.wait = wait;
         break;
       }
+    }
+  }
+
+  /// Locks of C code, and of the C library: those on which neither Python's objects nor its own
+  /// locks explain a wait.
+  void read_native_locks() {
+    NativeLockReader reader(target_, objects_.memory(), matcher_);
+    const auto lies_in = [](Address futex, const Known<LockFacts>& lock) {
+      return lock && !lock->address.is_null() && futex - lock->address < lock->size;
+    };
+    for (auto& thread : snapshot_.threads) {
+      const auto& call = thread.system_call;
+      if (thread.wait || !call || !*call || !(*call)->futex) continue;
+      const auto futex = *(*call)->futex;
+      if (lies_in(futex, snapshot_.gil.lock) || lies_in(futex, snapshot_.import_lock.lock)) {
+        continue;
+      }
+      thread.native_lock = reader.lock_of(**call);
     }
   }
 
@@ -302,6 +355,8 @@ class Capture {
       add_native(thread, *native);
       seen.insert(native->lwp);
     }
+    const auto& current = interpreter_.variables.py_thread_state_current;
+    thread.has_gil = current && objects_.pointer(*current) == state;
     std::string problem;
     const auto innermost = innermost_frame(objects_, state);
     auto frames = frames_.chain(innermost, frames_left_, problem);
@@ -320,6 +375,10 @@ class Capture {
       thread.name = objects_.text(objects_.attribute(active->second, library.names->thread.name))
                         .value_or("");
     });
+    if (thread.name.empty() && thread.lwp && thread.lwp == target_.info.pid) {
+      // A program that has not imported threading has named no thread.
+      thread.name = "MainThread";
+    }
     thread.frames.reserve(frames.size());
     for (std::size_t i = 0; i < frames.size(); ++i) {
       auto& frame = thread.frames.emplace_back(shown(frames[i], library));
@@ -346,15 +405,21 @@ class Capture {
       }
     });
     step([&] { thread.wait = waits.wait(frames); });
-    step([&] { complete_wait(thread, readers, frames); });
     thread.housekeeping = is_housekeeping(frames, library);
+    thread.exiting = std::ranges::any_of(frames, [&](const RawFrame& frame) {
+      return library.function(frame.code_address) == Function::exit_wait;
+    });
     thread.held = waits.held(frames, *thread.ident, problem);
     if (!thread.importing.empty()) {
       step([&] { thread.starts = imports.starts(frames, thread.importing.front().frame); });
     }
     if (thread.system_call && *thread.system_call) {
-      thread.call_object = call_object(target_, objects_.memory(), **thread.system_call);
+      auto call = **thread.system_call;
+      thread.call_object = call_object(target_, objects_.memory(), call);
+      call.time_out = call_time_out(target_, objects_.memory(), call);
+      thread.system_call = std::optional(std::move(call));
     }
+    step([&] { complete_wait(thread, readers, frames); });
     thread.whole = problem.empty() && library.problem.empty();
     if (!problem.empty()) {
       snapshot_.problems.push_back(fmt::format(
@@ -378,12 +443,6 @@ class Capture {
 
   /// What the frames of the wait itself do not tell.
   void complete_wait(ThreadFacts& thread, Readers& readers, const std::vector<RawFrame>& frames) {
-    // Lib/threading.py: the function that waits at the end is the caller of join at most.
-    constexpr std::size_t deepest = 3;
-    for (std::size_t i = 0; i < std::min(deepest, frames.size()); ++i) {
-      const auto function = readers.library.function(frames[i].code_address);
-      thread.exiting = thread.exiting || function == Function::at_exit;
-    }
     if (interpreter_.names->import_locking == ImportLocking::program) return;
     const auto waited = thread.wait ? thread.wait->lock : Address{};
     for (auto& name : readers.imports.locked_modules(frames)) {

@@ -195,4 +195,20 @@ Address FrameReader::variable(const RawFrame& frame, const Instruction& load) {
   }
 }
 
+std::optional<int> FrameReader::loop_around(const RawFrame& frame) {
+  if (frame.lasti < 0) return std::nullopt;
+  const auto here = static_cast<std::size_t>(frame.lasti);
+  std::optional<std::size_t> start;
+  for (std::size_t at = 0; at < frame.code->bytes.size();) {
+    const auto instruction = step(frame, at);
+    if (!instruction) break;
+    if (instruction->opcode == Opcode::jump_back && at >= here && instruction->argument <= here) {
+      start = std::max<std::size_t>(start.value_or(0), instruction->argument);
+    }
+    at = instruction->next;
+  }
+  if (!start) return std::nullopt;
+  return line_of(*frame.code, static_cast<int>(*start));
+}
+
 }  // namespace importlock

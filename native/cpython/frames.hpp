@@ -97,6 +97,9 @@ class FrameReader {
   Address variable(const RawFrame& frame, const Instruction& load);
   /// The line of the instruction at `offset`. Throws LimitError.
   int line_of(const Code& code, int offset);
+  /// The line at which the innermost loop begins that the frame is in; nothing where it is in none.
+  /// Throws LimitError.
+  std::optional<int> loop_around(const RawFrame& frame);
   /// The instruction at `offset`, where byte code is followed; nothing past its end. Throws
   /// LimitError where more was followed than programs have.
   std::optional<Instruction> step(const RawFrame& frame, std::size_t offset);

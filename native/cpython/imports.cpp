@@ -179,7 +179,7 @@ bool ImportReader::keeps_import_lock(const std::vector<RawFrame>& frames) {
     Address object;
     for (std::size_t at = 0; at < end;) {
       const auto instruction = frames_.step(frame, at);
-      if (!instruction) break;
+      if (!instruction || instruction->start >= end) break;
       if (instruction->opcode == Opcode::load_attr) {
         object = objects_.attribute(object, frames_.name_operand(frame, *instruction));
       } else if (instruction->opcode == Opcode::call_function) {
@@ -207,7 +207,7 @@ std::vector<ThreadStart> ImportReader::starts(const std::vector<RawFrame>& frame
     bool start = false;
     for (std::size_t at = 0; at < end;) {
       const auto instruction = frames_.step(frame, at);
-      if (!instruction) break;
+      if (!instruction || instruction->start >= end) break;
       if (instruction->opcode == Opcode::load_attr) {
         const auto name = frames_.name_operand(frame, *instruction);
         start = name == "start";

@@ -37,7 +37,7 @@ enum class Function {
   future_result,
   futures_wait,
   futures_as_completed,
-  at_exit,  ///< waits at the end of the program for the threads that are no daemons
+  exit_wait,  ///< waits at the end of the program for threads that are no daemons
   module_lock_acquire,
   find_and_load,
   load_spec,

@@ -119,4 +119,14 @@ std::string Objects::c_string(Address at, std::size_t most) {
   return result;
 }
 
+std::optional<double> Objects::real(Address object) {
+  if (object.is_null()) return std::nullopt;
+  if (type_name(type_of(object)) == "float") {
+    // Include/floatobject.h: ob_fval follows the head of the object.
+    return memory_.value<double>(object + layout_.object.ob_type + layout_.word);
+  }
+  const auto number = integer(object);
+  return number ? std::optional(static_cast<double>(*number)) : std::nullopt;
+}
+
 }  // namespace importlock

@@ -73,6 +73,8 @@ class Objects {
   std::string raw_text(Address object, std::size_t most);
   /// An int, bool or long that fits.
   virtual std::optional<std::int64_t> integer(Address object) = 0;
+  /// A float, or an int as integer() has it.
+  std::optional<double> real(Address object);
   /// A pthread id that CPython keeps in a long or in an int object: negative at times on 32 bits.
   [[nodiscard]] PthreadId ident(std::int64_t number) const {
     return PthreadId{to_word(static_cast<std::uint64_t>(number), layout_.word)};

@@ -235,6 +235,10 @@ PythonWait WaitReader::condition_wait(const std::vector<RawFrame>& frames) {
   }
   wait.frame = caller(frames, 0);
   wait.name = receiver(frames[wait.frame], method_of(wait.call));
+  if (wait.timed) {
+    wait.seconds_left = seconds_left(frames[0], timeout);
+    find_loop(wait, frames);
+  }
   return wait;
 }
 
@@ -281,7 +285,7 @@ std::optional<PythonWait> WaitReader::wait(const std::vector<RawFrame>& frames) 
   if (!lock) return std::nullopt;
   // Lib/threading.py of 3.x, Thread._wait_for_tstate_lock and _shutdown.
   const auto ends = innermost == Function::thread_wait_for_end ? frames_.argument(frames[0], 0)
-                    : innermost == Function::at_exit           ? thread_ended_by(lock->address)
+                    : innermost == Function::exit_wait         ? thread_ended_by(lock->address)
                                                                : Address{};
   if (!ends.is_null()) {
     wait = join_of(ends);
@@ -291,6 +295,26 @@ std::optional<PythonWait> WaitReader::wait(const std::vector<RawFrame>& frames) 
   }
   take(*lock);
   return wait;
+}
+
+std::optional<double> WaitReader::seconds_left(const RawFrame& frame, Address timeout) {
+  // Lib/threading.py of 2.7, Condition.wait polls and keeps what is left, renewed every 50 ms.
+  const auto& variables = frame.code->variables;
+  for (std::size_t i = 0; i < variables.size(); ++i) {
+    if (objects_.name(variables[i]) != "remaining") continue;
+    if (const auto left = objects_.real(frames_.argument(frame, i))) return std::max(*left, 0.0);
+  }
+  return objects_.real(timeout);
+}
+
+void WaitReader::find_loop(PythonWait& wait, const std::vector<RawFrame>& frames) {
+  for (auto i = wait.frame; i < frames.size(); ++i) {
+    const auto line = frames_.loop_around(frames[i]);
+    if (!line) continue;
+    wait.loop = i;
+    wait.loop_line = *line;
+    return;
+  }
 }
 
 const std::string& WaitReader::expression(const RawFrame& frame, std::size_t end,
@@ -309,7 +333,7 @@ std::string WaitReader::read_expression(const RawFrame& frame, std::size_t end,
   const auto& code = frame.code->bytes;
   for (std::size_t at = 0; at < std::min(end, code.size());) {
     const auto instruction = frames_.step(frame, at);
-    if (!instruction) break;
+    if (!instruction || instruction->start >= end) break;
     switch (instruction->opcode) {
       case Opcode::load_name:
       case Opcode::load_global: text = frames_.name_operand(frame, *instruction); break;
@@ -416,7 +440,9 @@ std::vector<HeldLock> WaitReader::held(const std::vector<RawFrame>& frames, Pthr
   std::vector<HeldLock> result;
   // Locks that a Condition.wait further in has let go of.
   std::vector<Address> let_go;
-  for (const auto& frame : frames) {
+  std::vector<HeldLock> acquired;
+  for (std::size_t i = 0; i < frames.size(); ++i) {
+    const auto& frame = frames[i];
     try {
       for (const auto& block : frames_.blocks(frame)) {
         auto held = held_by(frame, block, ident);
@@ -425,8 +451,12 @@ std::vector<HeldLock> WaitReader::held(const std::vector<RawFrame>& frames, Pthr
             std::ranges::find(result, held->lock, &HeldLock::lock) != result.end()) {
           continue;
         }
+        held->frame = i;
         result.push_back(std::move(*held));
       }
+      const auto before = acquired.size();
+      add_acquired(frame, ident, acquired);
+      for (auto at = before; at < acquired.size(); ++at) acquired[at].frame = i;
       if (library_.function(frame.code_address) == Function::condition_wait) {
         if (const auto lock = lock_of(frames_.argument(frame, 0))) let_go.push_back(lock->address);
       }
@@ -435,7 +465,83 @@ std::vector<HeldLock> WaitReader::held(const std::vector<RawFrame>& frames, Pthr
       if (problem.empty()) problem = error.what();
     }
   }
+  for (auto& held : acquired) {
+    if (result.size() == most_held) break;
+    const auto known = std::ranges::find(result, held.lock, &HeldLock::lock);
+    if (known == result.end()) result.push_back(std::move(held));
+  }
   return result;
+}
+
+bool WaitReader::mentions(const RawFrame& frame, std::string_view name) {
+  const auto [entry, fresh] = mentions_.try_emplace({frame.code_address, name});
+  if (fresh) {
+    entry->second = std::ranges::any_of(frame.code->names,
+                                        [&](Address text) { return objects_.name(text) == name; });
+  }
+  return entry->second;
+}
+
+std::optional<WaitReader::Lock> WaitReader::lock_or_nothing(Address object) {
+  try {
+    return lock_of(object);
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+Address WaitReader::attribute_or_null(Address object, std::string_view name) {
+  try {
+    return objects_.attribute(object, name);
+  } catch (const Error&) {
+    return {};
+  }
+}
+
+void WaitReader::add_acquired(const RawFrame& frame, PthreadId ident,
+                              std::vector<HeldLock>& acquired) {
+  if (!mentions(frame, "acquire") || library_.owns(frame.code->file)) return;
+  const auto end = static_cast<std::size_t>(std::max(frame.lasti, 0));
+  const auto first = static_cast<std::ptrdiff_t>(acquired.size());
+  Address object;
+  std::string method;
+  std::size_t loaded = 0;
+  for (std::size_t at = 0; at < end;) {
+    const auto instruction = frames_.step(frame, at);
+    if (!instruction || instruction->start >= end) break;
+    if (instruction->opcode == Opcode::load_attr) {
+      method = frames_.name_operand(frame, *instruction);
+      loaded = at;
+      if (method != "acquire" && method != "release") {
+        object = attribute_or_null(object, method);
+        method.clear();
+      }
+    } else if (instruction->opcode == Opcode::call_function && !method.empty()) {
+      if (const auto lock = lock_or_nothing(object); lock && !lock->address.is_null()) {
+        const auto known =
+            std::find_if(acquired.begin() + first, acquired.end(),
+                         [&](const HeldLock& held) { return held.lock == lock->address; });
+        if (known != acquired.end()) acquired.erase(known);
+        const bool owned = lock->kind != Kind::rlock || lock->owner == ident;
+        if (method == "acquire" && owned && acquired.size() < most_held) {
+          HeldLock held;
+          held.lock = lock->address;
+          held.what = lock->what;
+          held.name = expression(frame, loaded, "");
+          held.shown = HeldLock::Shown::acquire_call;
+          held.file = frame.code->file;
+          held.line = frames_.line_of(*frame.code, static_cast<int>(loaded));
+          acquired.push_back(std::move(held));
+        }
+      }
+      method.clear();
+      object = {};
+    } else {
+      method.clear();
+      object = frames_.variable(frame, *instruction);
+    }
+    at = instruction->next;
+  }
 }
 
 }  // namespace importlock

@@ -513,9 +513,9 @@ class Judgement {
       verdict().advice = words_.stuck_gil_advice();
       return;
     }
-    verdict().summary =
-        fmt::format("{} and {} while {} for the {}{}.", words_.holder_clause(lock),
-                    waits_clause(waits), waiters(lock.waiters.size()), lock.lock, time_left(waits));
+    verdict().summary = fmt::format(
+        "{} and {}{}{} while {} for the {}.", words_.holder_clause(lock), waits_clause(waits),
+        time_left(waits), waits.seconds_left ? "," : "", waiters(lock.waiters.size()), lock.lock);
     verdict().advice = advice_for_stall(lock);
   }
 

@@ -273,9 +273,11 @@ Wait Findings::python_wait(Index i, const PythonWait& seen) const {
           seen.kind != PythonWait::Kind::join && all_thread_states && !has_parted_threads();
     }
   } else if (seen.kind == PythonWait::Kind::lock || seen.kind == PythonWait::Kind::process_lock) {
-    if (const auto holder = holder_of(seen.lock, i).thread) {
-      wait.lwp = facts(*holder).lwp;
+    const auto holder = holder_of(seen.lock, i);
+    if (holder.thread) {
+      wait.lwp = facts(*holder.thread).lwp;
       wait.orphaned = !wait.lwp;
+      wait.inferred = holder.known_by == known_by(HeldLock::Shown::acquire_call);
     }
   }
   return wait;
@@ -506,6 +508,7 @@ void Findings::fill(WaitGraph::Node& node, const ThreadReport& thread) const {
   node.blocked = true;
   node.timed = wait.timed;
   node.looped = wait.looped;
+  node.inferred = wait.inferred;
   if (wait.lwp) node.by = by_lwp_.at(*wait.lwp);
   switch (wait.kind) {
     case WaitKind::import_lock:

@@ -38,9 +38,9 @@ std::vector<bool> WaitGraph::can_progress(TimeOuts time_outs, bool outsiders,
     if (!node.blocked || node.external || ends_by_itself) {
       // A thread outside Python that merely lives is no reason to hope for one inside.
       if (node.needs_gil || outsiders) free_from_the_start.push_back(i);
-    } else if (node.by) {
+    } else if (node.by && !(outsiders && node.inferred)) {
       waiting_for[*node.by].push_back(i);
-    } else if (node.any) {
+    } else if (node.any || node.by) {
       waiting_for_any.push_back(i);
     }
   }

@@ -21,6 +21,7 @@ class WaitGraph {
     bool looped = false;            ///< a timed one that may be made again and again
     bool any = false;               ///< any other thread can end it
     std::optional<std::size_t> by;  ///< the one thread that can end it
+    bool inferred = false;          ///< that it is `by`, is likely but not certain
     bool needs_gil = true;          ///< does Python's work, so it cannot go on without the GIL
   };
 
@@ -34,7 +35,7 @@ class WaitGraph {
   /// progress for a thread that waits for one certain thread, nor for those on the path of such
   /// waits from `start`, nor is anything for an idle one: a loop around a timed wait goes on for
   /// ever unless its code gives up. `outsiders`: threads outside Python count as able to end waits
-  /// that any thread can end.
+  /// that any thread can end, and any thread as able to end one whose `by` is inferred.
   [[nodiscard]] std::vector<bool> can_progress(TimeOuts time_outs, bool outsiders,
                                                std::optional<std::size_t> start) const;
 

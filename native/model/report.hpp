@@ -46,6 +46,7 @@ struct Wait {
   bool timed = false;      ///< ends by itself after a time
   std::optional<double> seconds_left;  ///< of a timed one, at most
   bool looped = false;    ///< a timed one that its code may make again while it holds what it holds
+  bool inferred = false;  ///< that `lwp` holds the lock shows only in a call of acquire()
   bool orphaned = false;  ///< for a lock that no living thread holds or can release
   Address lock;           ///< which lock, so that its waiters can be told apart; null: none
   std::size_t frame = 0;  ///< index in frames of the line to show for it

@@ -31,8 +31,8 @@ std::string_view name_of(WaitKind kind) {
   return pick(
       std::array<std::string_view, 18>{"import-lock", "module-lock", "gil", "join", "lock", "rlock",
                                        "mutex", "native-lock", "condition", "event", "queue",
-                                       "semaphore", "future", "process-lock",
-                                       "child-process", "io", "sleep", "unknown"},
+                                       "semaphore", "future", "process-lock", "child-process", "io",
+                                       "sleep", "unknown"},
       kind);
 }
 std::string_view name_of(VerdictKind kind) {

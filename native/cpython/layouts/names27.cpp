@@ -14,6 +14,7 @@ namespace {
 constexpr std::array places{
     Names::Place{"threading", "Thread", "start", Function::thread_start},
     Names::Place{"threading", "Thread", "join", Function::thread_join},
+    Names::Place{"threading", "_MainThread", "_exitfunc", Function::exit_wait},
     Names::Place{"threading", "_Condition", "wait", Function::condition_wait},
     Names::Place{"threading", "_Condition", "_acquire_restore",
                  Function::condition_acquire_restore},
@@ -22,7 +23,6 @@ constexpr std::array places{
     Names::Place{"threading", "_Semaphore", "acquire", Function::semaphore_acquire},
     Names::Place{"threading", "_RLock", "acquire", Function::rlock_acquire},
     Names::Place{"threading", "_RLock", "_acquire_restore", Function::rlock_acquire_restore},
-    Names::Place{"threading", "_MainThread", "_exitfunc", Function::at_exit},
     Names::Place{"Queue", "Queue", "get", Function::queue_get},
     Names::Place{"Queue", "Queue", "put", Function::queue_put},
     Names::Place{"Queue", "Queue", "join", Function::queue_join},

@@ -25,7 +25,7 @@ constexpr std::array places{
     Names::Place{"threading", "Barrier", "_wait", Function::barrier_wait},
     Names::Place{"threading", "_PyRLock", "acquire", Function::rlock_acquire},
     Names::Place{"threading", "_PyRLock", "_acquire_restore", Function::rlock_acquire_restore},
-    Names::Place{"threading", "", "_shutdown", Function::at_exit},
+    Names::Place{"threading", "", "_shutdown", Function::exit_wait},
     Names::Place{"queue", "Queue", "get", Function::queue_get},
     Names::Place{"queue", "Queue", "put", Function::queue_put},
     Names::Place{"queue", "Queue", "join", Function::queue_join},

@@ -102,12 +102,13 @@ constexpr std::array rows{
     OpcodeRow{133, Opcode::other, 0, -1, ByArgument::slice, Flow::next, 0},    // BUILD_SLICE
     OpcodeRow{134, Opcode::other, 0, 0, ByArgument::none, Flow::jump_backward,
               0},  // JUMP_BACKWARD_NO_INTERRUPT
-    OpcodeRow{135, Opcode::prefix, 0, 0, ByArgument::none, Flow::next, 0},          // MAKE_CELL
-    OpcodeRow{136, Opcode::other, 0, 1, ByArgument::none, Flow::next, 0},           // LOAD_CLOSURE
-    OpcodeRow{137, Opcode::load_deref, 0, 1, ByArgument::none, Flow::next, 0},      // LOAD_DEREF
-    OpcodeRow{138, Opcode::other, 0, -1, ByArgument::none, Flow::next, 0},          // STORE_DEREF
-    OpcodeRow{139, Opcode::other, 0, 0, ByArgument::none, Flow::next, 0},           // DELETE_DEREF
-    OpcodeRow{140, Opcode::other, 0, 0, ByArgument::none, Flow::jump_backward, 0},  // JUMP_BACKWARD
+    OpcodeRow{135, Opcode::prefix, 0, 0, ByArgument::none, Flow::next, 0},      // MAKE_CELL
+    OpcodeRow{136, Opcode::other, 0, 1, ByArgument::none, Flow::next, 0},       // LOAD_CLOSURE
+    OpcodeRow{137, Opcode::load_deref, 0, 1, ByArgument::none, Flow::next, 0},  // LOAD_DEREF
+    OpcodeRow{138, Opcode::other, 0, -1, ByArgument::none, Flow::next, 0},      // STORE_DEREF
+    OpcodeRow{139, Opcode::other, 0, 0, ByArgument::none, Flow::next, 0},       // DELETE_DEREF
+    OpcodeRow{140, Opcode::jump_back, 0, 0, ByArgument::none, Flow::jump_backward,
+              0},  // JUMP_BACKWARD
     OpcodeRow{142, Opcode::call_function_ex, 0, -2, ByArgument::low_bit_subtracts, Flow::next,
               0},                                                               // CALL_FUNCTION_EX
     OpcodeRow{144, Opcode::prefix, 0, 0, ByArgument::none, Flow::next, 0},      // EXTENDED_ARG
@@ -130,13 +131,13 @@ constexpr std::array rows{
     OpcodeRow{166, Opcode::prefix, 1, 0, ByArgument::none, Flow::next, 0},      // PRECALL
     OpcodeRow{171, Opcode::call_function, 4, -1, ByArgument::subtracts, Flow::next, 0},  // CALL
     OpcodeRow{172, Opcode::prefix, 0, 0, ByArgument::none, Flow::next, 0},               // KW_NAMES
-    OpcodeRow{173, Opcode::other, 0, -1, ByArgument::none, Flow::may_jump_backward,
+    OpcodeRow{173, Opcode::jump_back, 0, -1, ByArgument::none, Flow::may_jump_backward,
               -1},  // POP_JUMP_BACKWARD_IF_NOT_NONE
-    OpcodeRow{174, Opcode::other, 0, -1, ByArgument::none, Flow::may_jump_backward,
+    OpcodeRow{174, Opcode::jump_back, 0, -1, ByArgument::none, Flow::may_jump_backward,
               -1},  // POP_JUMP_BACKWARD_IF_NONE
-    OpcodeRow{175, Opcode::other, 0, -1, ByArgument::none, Flow::may_jump_backward,
+    OpcodeRow{175, Opcode::jump_back, 0, -1, ByArgument::none, Flow::may_jump_backward,
               -1},  // POP_JUMP_BACKWARD_IF_FALSE
-    OpcodeRow{176, Opcode::other, 0, -1, ByArgument::none, Flow::may_jump_backward,
+    OpcodeRow{176, Opcode::jump_back, 0, -1, ByArgument::none, Flow::may_jump_backward,
               -1},  // POP_JUMP_BACKWARD_IF_TRUE
 };
 

@@ -99,12 +99,13 @@ constexpr std::array rows{
     OpcodeRow{133, Opcode::other, 0, -1, ByArgument::slice, Flow::next, 0},    // BUILD_SLICE
     OpcodeRow{134, Opcode::other, 0, 0, ByArgument::none, Flow::jump_backward,
               0},  // JUMP_BACKWARD_NO_INTERRUPT
-    OpcodeRow{135, Opcode::prefix, 0, 0, ByArgument::none, Flow::next, 0},          // MAKE_CELL
-    OpcodeRow{136, Opcode::other, 0, 1, ByArgument::none, Flow::next, 0},           // LOAD_CLOSURE
-    OpcodeRow{137, Opcode::load_deref, 0, 1, ByArgument::none, Flow::next, 0},      // LOAD_DEREF
-    OpcodeRow{138, Opcode::other, 0, -1, ByArgument::none, Flow::next, 0},          // STORE_DEREF
-    OpcodeRow{139, Opcode::other, 0, 0, ByArgument::none, Flow::next, 0},           // DELETE_DEREF
-    OpcodeRow{140, Opcode::other, 0, 0, ByArgument::none, Flow::jump_backward, 0},  // JUMP_BACKWARD
+    OpcodeRow{135, Opcode::prefix, 0, 0, ByArgument::none, Flow::next, 0},      // MAKE_CELL
+    OpcodeRow{136, Opcode::other, 0, 1, ByArgument::none, Flow::next, 0},       // LOAD_CLOSURE
+    OpcodeRow{137, Opcode::load_deref, 0, 1, ByArgument::none, Flow::next, 0},  // LOAD_DEREF
+    OpcodeRow{138, Opcode::other, 0, -1, ByArgument::none, Flow::next, 0},      // STORE_DEREF
+    OpcodeRow{139, Opcode::other, 0, 0, ByArgument::none, Flow::next, 0},       // DELETE_DEREF
+    OpcodeRow{140, Opcode::jump_back, 0, 0, ByArgument::none, Flow::jump_backward,
+              0},  // JUMP_BACKWARD
     OpcodeRow{141, Opcode::other, 1, -2, ByArgument::low_bit_adds, Flow::next,
               0},  // LOAD_SUPER_ATTR
     OpcodeRow{142, Opcode::call_function_ex, 0, -2, ByArgument::low_bit_subtracts, Flow::next,

@@ -87,11 +87,12 @@ constexpr std::array rows{
     OpcodeRow{70, Opcode::other, 0, 0, ByArgument::none, Flow::jump_backward, 0},  // ENTER_EXECUTOR
     OpcodeRow{71, Opcode::prefix, 0, 0, ByArgument::none, Flow::next, 0},          // EXTENDED_ARG
     OpcodeRow{72, Opcode::for_iter, 1, 1, ByArgument::none, Flow::may_jump_forward, 1},  // FOR_ITER
-    OpcodeRow{73, Opcode::other, 0, 0, ByArgument::none, Flow::next, 0},           // GET_AWAITABLE
-    OpcodeRow{74, Opcode::other, 0, 1, ByArgument::none, Flow::next, 0},           // IMPORT_FROM
-    OpcodeRow{75, Opcode::import_name, 0, -1, ByArgument::none, Flow::next, 0},    // IMPORT_NAME
-    OpcodeRow{76, Opcode::other, 0, -1, ByArgument::none, Flow::next, 0},          // IS_OP
-    OpcodeRow{77, Opcode::other, 1, 0, ByArgument::none, Flow::jump_backward, 0},  // JUMP_BACKWARD
+    OpcodeRow{73, Opcode::other, 0, 0, ByArgument::none, Flow::next, 0},         // GET_AWAITABLE
+    OpcodeRow{74, Opcode::other, 0, 1, ByArgument::none, Flow::next, 0},         // IMPORT_FROM
+    OpcodeRow{75, Opcode::import_name, 0, -1, ByArgument::none, Flow::next, 0},  // IMPORT_NAME
+    OpcodeRow{76, Opcode::other, 0, -1, ByArgument::none, Flow::next, 0},        // IS_OP
+    OpcodeRow{77, Opcode::jump_back, 1, 0, ByArgument::none, Flow::jump_backward,
+              0},  // JUMP_BACKWARD
     OpcodeRow{78, Opcode::other, 0, 0, ByArgument::none, Flow::jump_backward,
               0},  // JUMP_BACKWARD_NO_INTERRUPT
     OpcodeRow{79, Opcode::other, 0, 0, ByArgument::none, Flow::jump_forward, 0},  // JUMP_FORWARD

@@ -138,6 +138,8 @@ Opcode opcode(unsigned number) {
     case 101: return Opcode::load_name;
     case 106: return Opcode::load_attr;
     case 108: return Opcode::import_name;
+    case 113:
+    case 119: return Opcode::jump_back;  // JUMP_ABSOLUTE, CONTINUE_LOOP
     case 116: return Opcode::load_global;
     case 122: return Opcode::setup_finally;
     case 124: return Opcode::load_fast;
@@ -150,14 +152,15 @@ Opcode opcode(unsigned number) {
 
 std::optional<Instruction> instruction_at(std::span<const std::byte> code, std::size_t offset) {
   std::uint32_t high = 0;
+  const auto start = offset;
   while (offset < code.size()) {
     const auto number = std::to_integer<std::uint8_t>(code[offset]);
-    if (number < have_argument) return Instruction{opcode(number), number, 0, offset + 1};
+    if (number < have_argument) return Instruction{opcode(number), number, 0, offset + 1, start};
     const auto argument = load<std::uint16_t>(code, offset + 1);
     if (!argument) return std::nullopt;
     offset += 3;
     if (number != extended_arg) {
-      return Instruction{opcode(number), number, (high << 16) | *argument, offset};
+      return Instruction{opcode(number), number, (high << 16) | *argument, offset, start};
     }
     high = *argument;
   }

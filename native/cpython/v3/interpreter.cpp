@@ -149,6 +149,9 @@ Interpreter interpreter_in(PythonImage image, const Target& target,
     const auto& at = table.layout.runtime;
     found.variables.interp_head = *runtime + at.interpreters_head;
     found.variables.interpreter_lock = *runtime + at.gil;
+    if (at.tstate_current != 0) {
+      found.variables.py_thread_state_current = *runtime + at.tstate_current;
+    }
   } else {
     found.variables.interp_head = found.variables.interpreter_lock = Missing{runtime.why()};
   }

@@ -35,7 +35,7 @@ int by_argument(ByArgument kind, std::uint32_t argument) {
 }
 
 /// The index that an argument holds.
-std::uint32_t operand(const OpcodeRow& row, std::uint32_t argument) {
+std::uint32_t operand_of(const OpcodeRow& row, std::uint32_t argument) {
   switch (row.meaning) {
     case Opcode::load_global:
     case Opcode::load_attr:
@@ -89,9 +89,13 @@ std::optional<Instruction> Opcodes::instruction_at(std::span<const std::byte> co
     const auto& found = row(code[offset]);
     const auto argument = (high << 8) | argument_byte(code, offset);
     high = code[offset] == prefix ? argument : 0;
+    const auto start = offset;
     offset += unit * (std::size_t{1} + found.caches);
     if (found.meaning == Opcode::prefix) continue;
-    return Instruction{found.meaning, found.number, operand(found, argument), offset};
+    const auto operand = found.meaning == Opcode::jump_back
+                             ? static_cast<std::uint32_t>(offset - argument * unit)
+                             : operand_of(found, argument);
+    return Instruction{found.meaning, found.number, operand, offset, start};
   }
   return std::nullopt;
 }
