@@ -134,7 +134,11 @@ void read_threads(Target& target, int pid, bool own_namespace) {
     throw_for(pid, error.error_number());
   }
   // As long as it lives, it has one.
-  if (target.threads.empty()) throw_for(pid, ESRCH);
+  if (target.threads.empty() && target.all_threads) throw_for(pid, ESRCH);
+  if (target.threads.empty()) {
+    throw TargetError(
+        fmt::format("process {} cannot be read: /proc lists none of its threads", pid));
+  }
   if (!target.all_threads) {
     target.problems.emplace_back(
         "threads ended while they were listed, so that some may be missing; look again, or look "

@@ -75,6 +75,11 @@ def test_threads_that_cannot_be_listed(process, when):
     one_line(inject(f"getdents64:error=ENOMEM:when={when}", process.pid), "not enough memory")
 
 
+def test_a_list_of_threads_that_is_too_short(process):
+    """The folder's links tell how many there are."""
+    one_line(inject("getdents64:retval=0", process.pid), "/proc lists none of its threads")
+
+
 @pytest.mark.parametrize("error, said", [
     ("ENOMEM", "there is not enough memory"),
     ("EMFILE", "too many files are open in this program; raise its limit (ulimit -n)"),
