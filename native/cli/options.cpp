@@ -1,9 +1,8 @@
 #include "cli/options.hpp"
 
-#include <fmt/format.h>
-
 #include <CLI/CLI.hpp>
-#include <cstdio>
+
+#include "cli/output.hpp"
 
 namespace importlock::cli {
 
@@ -66,7 +65,7 @@ std::optional<int> parse_options(int argc, const char* const* argv, Options& opt
   auto* const watching = app.add_option("--watch", watch)->check(CLI::Range(0.01, 1e6));
   watching->excludes(all)->excludes(json_flag)->excludes(dot_flag);
   const auto bad_usage = [](const std::string& problem) {
-    fmt::print(stderr, "py-importlock: {}; see py-importlock --help\n", problem);
+    complain(problem + "; see py-importlock --help");
     return 2;
   };
   try {
@@ -75,11 +74,11 @@ std::optional<int> parse_options(int argc, const char* const* argv, Options& opt
     return bad_usage(error.what());
   }
   if (show_help) {
-    std::fputs(help, stdout);
+    write(help);
     return 0;
   }
   if (show_version) {
-    fmt::print("py-importlock {}\n", IMPORTLOCK_VERSION);
+    write("py-importlock " IMPORTLOCK_VERSION "\n");
     return 0;
   }
   if (options.all && !options.targets.empty()) return bad_usage("--all takes no TARGET");
