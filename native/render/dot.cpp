@@ -75,7 +75,8 @@ class Picture {
   }
 
   [[nodiscard]] bool matters(const ThreadReport& thread) const {
-    return thread.waits_for || !thread.holds.empty() || wanted_.contains(*thread.facts.lwp);
+    return (thread.facts.python && thread.waits_for) || !thread.holds.empty() ||
+           wanted_.contains(*thread.facts.lwp);
   }
 
   void draw(const ThreadReport& thread) {

@@ -151,7 +151,7 @@ class TextReport {
     }
     const auto state = this->state(*alike.front());
     if (!facts.python) {
-      head += ": no Python";
+      head += ": no Python" + (state.empty() ? "" : ", " + state);
     } else if (!state.empty()) {
       head += ": " + state;
     } else if (facts.lwp) {
