@@ -78,8 +78,28 @@ class Capture {
   }
 
   LockFacts lock_at(const Known<Address>& variable) {
-    return lock_facts(objects_.memory(), objects_.pointer(require(variable)),
+    const auto place = require(variable);
+    return lock_facts(objects_.memory(), is_parking() ? place : objects_.pointer(place),
                       interpreter_.lock_kind, interpreter_.architecture);
+  }
+
+  [[nodiscard]] bool is_parking() const { return interpreter_.lock_kind == LockKind::py_mutex; }
+
+  /// A thread that waits for a PyMutex is in a futex on its own stack, in a `struct wait_entry`
+  /// whose field before tells the mutex (Python/parking_lot.c).
+  void name_parked(ThreadFacts& thread) {
+    const auto& lock = snapshot_.import_lock.lock;
+    if (!is_parking() || !lock || !thread.system_call || !*thread.system_call) return;
+    auto call = **thread.system_call;
+    if (!call.futex) return;
+    try {
+      const Address before{call.futex->value() - interpreter_.layout.word};
+      if (objects_.pointer(before) != lock->address) return;
+    } catch (const FaultError&) {
+      return;
+    }
+    call.futex = lock->address;
+    thread.system_call = std::optional(std::move(call));
   }
 
   void read_lock() {
@@ -89,11 +109,16 @@ class Capture {
     facts.lock = attempt<LockFacts>("import_lock", [&] { return lock_at(variables.import_lock); });
     facts.owner = attempt<std::optional<PthreadId>>("import_lock_thread", [&] {
       const auto ident = objects_.pointer(require(variables.import_lock_thread)).value();
-      return PthreadId{ident} == objects_.ident(-1) ? std::nullopt
-                                                    : std::optional(PthreadId{ident});
+      // Nobody is -1; 0 since 3.13.
+      const bool nobody = ident == 0 || PthreadId{ident} == objects_.ident(-1);
+      return nobody ? std::nullopt : std::optional(PthreadId{ident});
     });
     facts.level = attempt<int>("import_lock_level", [&] {
-      return objects_.memory().value<std::int32_t>(require(variables.import_lock_level));
+      const auto level =
+          objects_.memory().value<std::int32_t>(require(variables.import_lock_level));
+      // Python/lock.c: _PyRecursiveMutex counts how often it was taken again.
+      const bool taken = is_parking() && facts.owner && *facts.owner;
+      return taken ? level + 1 : level;
     });
   }
 
@@ -370,6 +395,7 @@ class Capture {
     thread.ident = ident_of(objects_, state);
     if (const auto* native = matcher_.thread_of(*thread.ident)) {
       add_native(thread, *native);
+      name_parked(thread);
       seen.insert(native->lwp);
     }
     const auto& current = interpreter_.variables.py_thread_state_current;

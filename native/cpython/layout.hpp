@@ -155,6 +155,7 @@ struct Layout {
     Offset interpreters_head, gil, tstate_current;
     Offset interpreter_gil, interpreter_import_lock;
   } runtime{};
+  bool import_lock_is_mutex = false;  ///< a _PyRecursiveMutex, since 3.13
   /// How co_lnotab or co_linetable tell lines.
   enum class Lines : std::uint8_t { lnotab, deltas, locations };
   Lines lines = Lines::lnotab;

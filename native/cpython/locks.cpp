@@ -10,6 +10,7 @@ namespace importlock {
 namespace {
 
 std::uint64_t size_of_lock(LockKind kind, Architecture architecture) {
+  if (kind == LockKind::py_mutex) return 1;
   // glibc's sem_t is four longs; musl's as large.
   if (kind == LockKind::semaphore) return architecture == Architecture::i386 ? 16 : 32;
   // struct pthread_lock: char locked, pthread_cond_t (48 bytes), pthread_mutex_t (glibc's
@@ -83,9 +84,9 @@ LockFacts lock_facts(Memory& memory, Address address, LockKind kind, Architectur
   facts.size = size_of_lock(kind, architecture);
   if (address.is_null()) return facts;
   try {
-    // pthread_lock begins with `char locked`.
+    // pthread_lock begins with `char locked`; the lowest bit of a PyMutex is _Py_LOCKED.
     facts.locked = kind == LockKind::semaphore ? semaphore_locked(memory, address, architecture)
-                                               : memory.value<std::uint8_t>(address) != 0;
+                                               : (memory.value<std::uint8_t>(address) & 1) != 0;
   } catch (const FaultError& error) {
     facts.locked = Missing{error.what()};
   }

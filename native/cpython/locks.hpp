@@ -12,8 +12,9 @@
 
 namespace importlock {
 
-/// How locks are built (Python/thread_pthread.h): on a sem_t, or on a mutex with a condition.
-enum class LockKind { semaphore, mutex_and_condition };
+/// How locks are built: on a sem_t, or on a mutex with a condition (Python/thread_pthread.h); or as
+/// a PyMutex, a byte whose waiters stand in the parking lot (Python/lock.c, since 3.13).
+enum class LockKind { semaphore, mutex_and_condition, py_mutex };
 
 /// How the lock at `address`, which may be null, is built in a program that calls both kinds of
 /// functions: by the size that glibc's malloc keeps before it. A semaphore where that tells

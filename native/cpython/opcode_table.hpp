@@ -47,6 +47,9 @@ struct OpcodeRow {
 /// in memory, each with the one that it stands for (_PyOpcode_Deopt).
 struct OpcodeTable {
   std::uint8_t extended_arg;
+  /// Below the arguments of a call lie what is called and then its object or NULL (since 3.13), or
+  /// a method and its object, or NULL and what is called.
+  bool callable_first;
   std::span<const OpcodeRow> rows;
   std::span<const std::pair<std::uint8_t, std::uint8_t>> specialised;
 };

@@ -41,6 +41,7 @@ std::optional<PthreadId> WaitReader::ident_of(Address thread) {
 }
 
 bool WaitReader::has_stopped(Address thread) {
+  if (names().thread.stopped.empty()) return true;  // by what _active says
   // Lib/threading.py, Thread.__bootstrap_inner and _after_fork: __stopped is set before the thread
   // is taken out of _active.
   return objects_.integer(objects_.attribute(thread, names().thread.stopped)).value_or(0) != 0;
@@ -281,9 +282,16 @@ std::optional<PythonWait> WaitReader::wait(const std::vector<RawFrame>& frames) 
     wait.name = receiver(frames[wait.frame], "get");
     return wait;
   }
+  if (innermost == Function::thread_join && callee) {
+    // Of 3.13: the handle's own join waits.
+    wait = join_of(frames_.argument(frames[0], 0));
+    wait.frame = caller(frames, 0);
+    wait.name = receiver(frames[wait.frame], "join");
+    return wait;
+  }
   const auto lock = lock_being_taken(frames[0], wait.call);
   if (!lock) return std::nullopt;
-  // Lib/threading.py of 3.x, Thread._wait_for_tstate_lock and _shutdown.
+  // Lib/threading.py of 3.6 to 3.12, Thread._wait_for_tstate_lock and _shutdown.
   const auto ends = innermost == Function::thread_wait_for_end ? frames_.argument(frames[0], 0)
                     : innermost == Function::exit_wait         ? thread_ended_by(lock->address)
                                                                : Address{};

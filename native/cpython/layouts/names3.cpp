@@ -75,9 +75,7 @@ constexpr std::array<std::string_view, 7> codec_users{
     "_codecs.encode", "_codecs.decode", "_socket.getaddrinfo"};
 constexpr std::array<std::string_view, 3> forks{"posix.fork", "posix.forkpty", "posix.fork1"};
 
-}  // namespace
-
-const Names python3_names{
+constexpr Names names_of_3{
     .import_locking = ImportLocking::module,
     .places = places,
     .types = types,
@@ -100,5 +98,18 @@ const Names python3_names{
     .codec_users = codec_users,
     .forks = forks,
 };
+
+/// Lib/threading.py of 3.13: a thread's end is told by its _handle.
+constexpr Names names_of_313() {
+  auto names = names_of_3;
+  names.thread.stopped = {};
+  names.thread.end_lock = {};
+  return names;
+}
+
+}  // namespace
+
+const Names python3_names = names_of_3;
+const Names python313_names = names_of_313();
 
 }  // namespace importlock

@@ -74,8 +74,54 @@ constexpr Layout layout_of_311() {
   return at;
 }
 
+/// What is alike in 3.12 and 3.13.
+constexpr Layout since_312() {
+  auto at = adaptive();
+  at.flexible_unicode = {16, 24, 32, 40, 56, 56};
+  at.long_integer.family = Layout::Digits::tag;
+  at.interpreter_frame = {0, 24, 40, 8, 56, 64, 70, 72};
+  at.code.co_argcount = 52;
+  at.code.co_nlocals = 76;
+  at.code.co_stacksize = 64;
+  at.code.co_consts = 24;
+  at.code.co_names = 32;
+  at.code.co_filename = 112;
+  at.code.co_name = 120;
+  at.code.co_firstlineno = 68;
+  at.code.co_lnotab = 136;
+  return at;
+}
+
+constexpr Layout layout_of_312() {
+  auto at = since_312();
+  at.interpreter_state = {0, 72, 944, 352};
+  at.thread_state.frame = 56;
+  at.thread_state.thread_id = 136;
+  at.thread_state.native_thread_id = 144;
+  at.cframe.current_frame = 0;
+  at.adaptive_code = {192, 72, 96, 104, 40};
+  at.managed = {Layout::Attributes::values_or_dict, 880, 0};
+  at.runtime = {40, 0, 0, 384, 992};
+  return at;
+}
+
+constexpr Layout layout_of_313() {
+  auto at = since_312();
+  at.interpreter_state = {7264, 7344, 7656, 7640};
+  at.thread_state.frame = 72;
+  at.thread_state.thread_id = 152;
+  at.thread_state.native_thread_id = 160;
+  at.adaptive_code = {200, 72, 96, 104, 40};
+  at.managed = {Layout::Attributes::inline_values, 880, 8};
+  at.runtime = {632, 0, 0, 16, 7704};
+  at.import_lock_is_mutex = true;
+  return at;
+}
+
 constexpr std::array tables{
     Python3{11, layout_of_311(), &python3_names, &python311_opcodes, 166'688},
+    Python3{12, layout_of_312(), &python3_names, &python312_opcodes, 459'944},
+    Python3{13, layout_of_313(), &python313_names, &python313_opcodes, 283'320},
 };
 
 }  // namespace

@@ -107,15 +107,16 @@ std::optional<Callee> AdaptiveFrames::called(const RawFrame& frame, const Instru
     return c_function(objects().pointer(iterator + objects().layout().call_iterator.it_callable));
   }
   if (instruction.opcode == Opcode::call_function_ex) {
-    // NULL, what is called, the tuple, and where the lowest bit says so a dict.
-    return c_function(slot(depth - 2 - static_cast<int>(instruction.argument & 1)));
+    // Above what is called and NULL, the tuple, and where the lowest bit says so a dict.
+    const int above = 1 + static_cast<int>(instruction.argument & 1);
+    return c_function(slot(depth - above - (callable_first_ ? 2 : 1)));
   }
   const auto arguments = static_cast<int>(instruction.argument & 0xffff);
   const int top = instruction.opcode == Opcode::call_function_kw ? depth - 1 : depth;
-  // Either a method and its object lie below the arguments, or NULL and what is called.
-  const auto method = slot(top - arguments - 2);
-  const auto object = slot(top - arguments - 1);
-  auto callee = method.is_null() ? c_function(object) : c_method(method, object);
+  const auto lower = slot(top - arguments - 2);
+  const auto upper = slot(top - arguments - 1);
+  const bool is_method = callable_first_ ? !upper.is_null() : !lower.is_null();
+  auto callee = is_method ? c_method(lower, upper) : c_function(callable_first_ ? lower : upper);
   if (callee && arguments > 0) callee->first_argument = slot(top - arguments);
   return callee;
 }

@@ -10,7 +10,7 @@ namespace importlock {
 class AdaptiveFrames : public FrameReader {
  public:
   AdaptiveFrames(Objects& objects, const OpcodeTable& opcodes)
-      : FrameReader(objects), opcodes_(opcodes) {}
+      : FrameReader(objects), opcodes_(opcodes), callable_first_(opcodes.callable_first) {}
 
   std::vector<Block> blocks(const RawFrame& frame) override;
   [[nodiscard]] bool enters(const Instruction& instruction, const Block& block) const override;
@@ -33,6 +33,7 @@ class AdaptiveFrames : public FrameReader {
   [[nodiscard]] static bool ends_in_a_cell(const Code& code, std::size_t index);
 
   v3::Opcodes opcodes_;
+  bool callable_first_;
 };
 
 }  // namespace importlock

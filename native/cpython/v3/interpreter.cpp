@@ -106,6 +106,41 @@ constexpr Version adaptive{
     .gil_holder = gil_holder,
 };
 
+/// Where the variables are: in _PyRuntime, in the main interpreter, or up to 3.11 in import.c.
+void find_variables(Interpreter& found, const PythonImage& image, const Target& target,
+                    std::vector<std::string>& problems) {
+  auto& variables = found.variables;
+  const auto& at = found.layout.runtime;
+  const auto runtime = address_of(image.exported, image.bias, runtime_symbol);
+  if (!runtime) {
+    throw TargetError(
+        fmt::format("{} has no usable {}: {}", image.path, runtime_symbol, runtime.why()));
+  }
+  if (at.interpreter_import_lock == 0) {
+    variables = find_import_lock(*image.file, image.bias, found.lock_kind, target, problems);
+    variables.interpreter_lock = *runtime + at.gil;
+    variables.py_thread_state_current = *runtime + at.tstate_current;
+    variables.interp_head = *runtime + at.interpreters_head;
+    return;
+  }
+  variables.interp_head = *runtime + at.interpreters_head;
+  try {
+    // _PyRuntime.interpreters has `main` after `head` (Include/internal/pycore_runtime.h).
+    const auto main = *variables.interp_head + found.layout.word;
+    const Address interpreter{target.memory->value<std::uint64_t>(main)};
+    variables.interpreter_lock =
+        Address{target.memory->value<std::uint64_t>(interpreter + at.interpreter_gil)};
+    // struct _import_state, or _PyRecursiveMutex: the lock, its thread, its level.
+    variables.import_lock = interpreter + at.interpreter_import_lock;
+    variables.import_lock_thread = *variables.import_lock + 8;
+    variables.import_lock_level = *variables.import_lock + 16;
+    variables.found_by = FoundBy::runtime;
+  } catch (const FaultError& error) {
+    variables.interpreter_lock = variables.import_lock = variables.import_lock_thread =
+        variables.import_lock_level = Missing{error.what()};
+  }
+}
+
 }  // namespace
 
 std::vector<std::string_view> exported_names() {
@@ -144,20 +179,12 @@ Interpreter interpreter_in(PythonImage image, const Target& target,
     found.types.*member =
         address_of(image.exported, image.bias, symbol).optional().value_or(Address{});
   }
-  found.variables = find_import_lock(*image.file, image.bias, found.lock_kind, target, problems);
-  if (const auto runtime = address_of(image.exported, image.bias, runtime_symbol)) {
-    const auto& at = table.layout.runtime;
-    found.variables.interp_head = *runtime + at.interpreters_head;
-    found.variables.interpreter_lock = *runtime + at.gil;
-    if (at.tstate_current != 0) {
-      found.variables.py_thread_state_current = *runtime + at.tstate_current;
-    }
-  } else {
-    found.variables.interp_head = found.variables.interpreter_lock = Missing{runtime.why()};
-  }
+  find_variables(found, image, target, problems);
   found.file = std::move(image.file);
-  found.lock_kind =
-      lock_kind_of(*target.memory, *found.file, found.architecture, {found.variables.import_lock});
+  found.lock_kind = found.layout.import_lock_is_mutex
+                        ? LockKind::py_mutex
+                        : lock_kind_of(*target.memory, *found.file, found.architecture,
+                                       {found.variables.import_lock});
   if (const auto why = contradiction(*target.memory, found, table.minor); !why.empty()) {
     throw TargetError(fmt::format("{} is CPython 3.{}, but not laid out as that is: {}",
                                   found.image, table.minor, why));
