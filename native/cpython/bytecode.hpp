@@ -11,6 +11,8 @@ enum class Opcode : std::uint8_t {
   other,
   prefix,  ///< changes nothing of what we look for, and is passed over
   pop_top,
+  dup_top,
+  pop_except,
   push_exc_info,
   check_exc_match,
   with_except_start,

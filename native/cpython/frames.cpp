@@ -139,6 +139,12 @@ std::optional<Callee> FrameReader::c_function(Address object) {
   return callee;
 }
 
+std::optional<Callee> FrameReader::iterated(Address iterator) {
+  // `for item in iter(queue.get, None)`
+  if (!objects_.is(iterator, objects_.types().call_iterator)) return std::nullopt;
+  return c_function(objects_.pointer(iterator + objects_.layout().call_iterator.it_callable));
+}
+
 std::optional<Callee> FrameReader::c_method(Address method, Address object) {
   const auto& layout = objects_.layout();
   if (!objects_.is(method, objects_.types().method_descriptor)) return std::nullopt;

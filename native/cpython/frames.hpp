@@ -121,6 +121,8 @@ class FrameReader {
   /// What the cell of LOAD_DEREF `index` holds.
   virtual Address cell(const RawFrame& frame, std::size_t index) = 0;
 
+  /// The C function that `iter(function, end)` calls for its next item, or nothing.
+  std::optional<Callee> iterated(Address iterator);
   /// The method of C that `method` is, called on `object`, or nothing.
   std::optional<Callee> c_method(Address method, Address object);
   const Code* code(Address address);

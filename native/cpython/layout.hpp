@@ -159,6 +159,10 @@ struct Layout {
   /// How co_lnotab or co_linetable tell lines.
   enum class Lines : std::uint8_t { lnotab, deltas, locations };
   Lines lines = Lines::lnotab;
+  /// What a thread state's frames are: frame objects up to 3.10, then _PyInterpreterFrame.
+  enum class Frames : std::uint8_t { objects, interpreter };
+  Frames frames = Frames::objects;
+  unsigned lasti_unit = 1;  ///< bytes of code for each of f_lasti and b_handler, of frame objects
 };
 
 }  // namespace importlock

@@ -15,6 +15,10 @@ enum class Flow : std::uint8_t {
   jump_backward,  ///< always
   may_jump_forward,
   may_jump_backward,
+  jump_absolute,  ///< always, to the offset that is its argument, as may_jump_absolute
+  may_jump_absolute,
+  handler,         ///< goes on; where an exception comes it jumps forward to a handler
+  end_of_handler,  ///< goes on where the handler was not entered by an exception
   end,
 };
 
@@ -50,6 +54,7 @@ struct OpcodeTable {
   /// Below the arguments of a call lie what is called and then its object or NULL (since 3.13), or
   /// a method and its object, or NULL and what is called.
   bool callable_first;
+  std::uint8_t jump_unit;  ///< bytes of code for each unit of a jump's argument
   std::span<const OpcodeRow> rows;
   std::span<const std::pair<std::uint8_t, std::uint8_t>> specialised;
 };

@@ -4,7 +4,8 @@
 
 namespace importlock {
 
-/// The opcodes of CPython 3.11, 3.12 and 3.13.
-extern const OpcodeTable python311_opcodes, python312_opcodes, python313_opcodes;
+/// The opcodes of CPython 3.7 to 3.13.
+extern const OpcodeTable python307_opcodes, python308_opcodes, python309_opcodes, python310_opcodes,
+    python311_opcodes, python312_opcodes, python313_opcodes;
 
 }  // namespace importlock

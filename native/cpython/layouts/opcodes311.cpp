@@ -154,6 +154,6 @@ constexpr std::array<std::pair<std::uint8_t, std::uint8_t>, 71> specialised{
 
 }  // namespace
 
-const OpcodeTable python311_opcodes{144, false, rows, specialised};
+const OpcodeTable python311_opcodes{144, false, 2, rows, specialised};
 
 }  // namespace importlock

@@ -151,6 +151,6 @@ constexpr std::array<std::pair<std::uint8_t, std::uint8_t>, 80> specialised{
 
 }  // namespace
 
-const OpcodeTable python312_opcodes{144, false, rows, specialised};
+const OpcodeTable python312_opcodes{144, false, 2, rows, specialised};
 
 }  // namespace importlock

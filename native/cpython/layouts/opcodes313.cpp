@@ -162,6 +162,6 @@ constexpr std::array<std::pair<std::uint8_t, std::uint8_t>, 91> specialised{
 
 }  // namespace
 
-const OpcodeTable python313_opcodes{71, true, rows, specialised};
+const OpcodeTable python313_opcodes{71, true, 2, rows, specialised};
 
 }  // namespace importlock

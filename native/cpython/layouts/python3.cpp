@@ -42,12 +42,61 @@ constexpr Layout common() {
   return at;
 }
 
+/// What is alike from 3.7 to 3.10.
+constexpr Layout with_frame_objects() {
+  auto at = common();
+  at.dict_keys = {Layout::DictKeys::sized, 8, 0, 0, 0, 32, 40};
+  at.function = {16};
+  at.interpreter_state = {0, 8, 0, 0};
+  at.thread_state.frame = 24;
+  at.thread_state.thread_id = 176;
+  at.frame = {24, 32, 40, 48, 56, 64, 80, 0, 104, 108, 112, 120, 360};
+  at.try_block = {0, 4, 8, 12};
+  at.code = {16, 28, 32, 48, 56, 64, 72, 80, 88, 104, 112, 40, 120};
+  return at;
+}
+
+constexpr Layout layout_of_37() {
+  auto at = with_frame_objects();
+  at.interpreter_state.modules = 40;
+  at.interpreter_state.sysdict = 56;
+  at.code = {16, 24, 28, 40, 48, 56, 64, 72, 80, 96, 104, 36, 112};
+  at.runtime = {24, 1264, 1480, 0, 0};
+  return at;
+}
+
+constexpr Layout layout_of_38() {
+  auto at = with_frame_objects();
+  at.interpreter_state.modules = 56;
+  at.interpreter_state.sysdict = 72;
+  at.runtime = {32, 1152, 1368, 0, 0};
+  return at;
+}
+
+constexpr Layout layout_of_39() {
+  auto at = with_frame_objects();
+  at.interpreter_state.modules = 856;
+  at.interpreter_state.sysdict = 872;
+  at.runtime = {32, 352, 568, 0, 0};
+  return at;
+}
+
+constexpr Layout layout_of_310() {
+  auto at = layout_of_39();
+  at.frame = {24, 32, 40, 48, 56, 64, 72, 0, 96, 100, 104, 112, 352};
+  at.function = {48};
+  at.lines = Layout::Lines::deltas;
+  at.lasti_unit = 2;
+  return at;
+}
+
 /// What is alike from 3.11 on.
 constexpr Layout adaptive() {
   auto at = common();
   at.dict_keys = {Layout::DictKeys::kinds, 0, 8, 9, 10, 24, 32};
   at.function = {48};
   at.lines = Layout::Lines::locations;
+  at.frames = Layout::Frames::interpreter;
   return at;
 }
 
@@ -119,6 +168,10 @@ constexpr Layout layout_of_313() {
 }
 
 constexpr std::array tables{
+    Python3{7, layout_of_37(), &python3_names, &python307_opcodes, 1'520},
+    Python3{8, layout_of_38(), &python3_names, &python308_opcodes, 1'464},
+    Python3{9, layout_of_39(), &python3_names, &python309_opcodes, 656},
+    Python3{10, layout_of_310(), &python3_names, &python310_opcodes, 672},
     Python3{11, layout_of_311(), &python3_names, &python311_opcodes, 166'688},
     Python3{12, layout_of_312(), &python3_names, &python312_opcodes, 459'944},
     Python3{13, layout_of_313(), &python313_names, &python313_opcodes, 283'320},

@@ -8,6 +8,7 @@
 
 #include "base/error.hpp"
 #include "cpython/layouts/python3.hpp"
+#include "cpython/v3/frame_objects.hpp"
 #include "cpython/v3/frames.hpp"
 #include "cpython/v3/layout_check.hpp"
 #include "cpython/v3/objects.hpp"
@@ -94,13 +95,22 @@ std::optional<PthreadId> gil_holder(Objects& objects, const Interpreter& interpr
   return state.is_null() ? std::nullopt : std::optional(ident_of(objects, state));
 }
 
-constexpr Version adaptive{
-    .objects = [](Memory& memory, const Interpreter& interpreter) -> std::unique_ptr<Objects> {
-      return std::make_unique<Python3Objects>(memory, interpreter.layout, interpreter.types);
-    },
-    .frames = [](Objects& objects, const Interpreter& interpreter) -> std::unique_ptr<FrameReader> {
-      return std::make_unique<AdaptiveFrames>(objects, *interpreter.opcodes);
-    },
+std::unique_ptr<Objects> objects_of(Memory& memory, const Interpreter& interpreter) {
+  return std::make_unique<Python3Objects>(memory, interpreter.layout, interpreter.types);
+}
+
+std::unique_ptr<FrameReader> frames_of(Objects& objects, const Interpreter& interpreter) {
+  switch (interpreter.layout.frames) {
+    case Layout::Frames::objects:
+      return std::make_unique<FrameObjects>(objects, *interpreter.opcodes);
+    case Layout::Frames::interpreter: break;
+  }
+  return std::make_unique<AdaptiveFrames>(objects, *interpreter.opcodes);
+}
+
+constexpr Version version{
+    .objects = objects_of,
+    .frames = frames_of,
     .signals_interrupt_waits = true,
     .gil_lock = gil_lock,
     .gil_holder = gil_holder,
@@ -168,7 +178,7 @@ Interpreter interpreter_in(PythonImage image, const Target& target,
                            std::vector<std::string>& problems) {
   const auto& table = table_of(image, target);
   Interpreter found;
-  found.version = &adaptive;
+  found.version = &version;
   found.names = table.names;
   found.opcodes = table.opcodes;
   found.architecture = target.architecture;

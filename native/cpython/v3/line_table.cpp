@@ -59,4 +59,28 @@ int line_in_locations(std::span<const std::byte> table, int first_line, std::siz
   return 0;
 }
 
+int line_in_lnotab(std::span<const std::byte> table, int first_line, std::size_t offset) {
+  std::int64_t line = first_line;
+  std::size_t address = 0;
+  for (std::size_t i = 0; i + 1 < table.size(); i += 2) {
+    address += std::to_integer<std::size_t>(table[i]);
+    if (address > offset) break;
+    line += std::to_integer<std::int8_t>(table[i + 1]);
+  }
+  return static_cast<int>(line);
+}
+
+int line_in_deltas(std::span<const std::byte> table, int first_line, std::size_t offset) {
+  constexpr std::int8_t none = -128;
+  std::int64_t line = first_line;
+  std::size_t end = 0;
+  for (std::size_t i = 0; i + 1 < table.size(); i += 2) {
+    end += std::to_integer<std::size_t>(table[i]);
+    const auto change = std::to_integer<std::int8_t>(table[i + 1]);
+    if (change != none) line += change;
+    if (offset < end) return change == none ? 0 : static_cast<int>(line);
+  }
+  return 0;
+}
+
 }  // namespace importlock::v3

@@ -9,4 +9,10 @@ namespace importlock::v3 {
 /// of no line (Objects/locations.md).
 int line_in_locations(std::span<const std::byte> table, int first_line, std::size_t offset);
 
+/// The same by a co_lnotab of 3.6 to 3.9 (Objects/lnotab_notes.txt).
+int line_in_lnotab(std::span<const std::byte> table, int first_line, std::size_t offset);
+
+/// The same by a co_linetable of 3.10 (Objects/lnotab_notes.txt).
+int line_in_deltas(std::span<const std::byte> table, int first_line, std::size_t offset);
+
 }  // namespace importlock::v3

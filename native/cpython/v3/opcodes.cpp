@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <set>
+#include <tuple>
 #include <utility>
 
 namespace importlock::v3 {
@@ -50,7 +51,8 @@ std::uint32_t operand_of(const OpcodeRow& row, std::uint32_t argument) {
 
 }  // namespace
 
-Opcodes::Opcodes(const OpcodeTable& table) : extended_arg_(table.extended_arg) {
+Opcodes::Opcodes(const OpcodeTable& table)
+    : extended_arg_(table.extended_arg), jump_unit_(table.jump_unit) {
   for (std::size_t i = 0; i < base_.size(); ++i) base_[i] = static_cast<std::uint8_t>(i);
   for (const auto& row : table.rows) rows_[row.number] = row;
   for (const auto& [specialised, base] : table.specialised) base_[specialised] = base;
@@ -93,7 +95,10 @@ std::optional<Instruction> Opcodes::instruction_at(std::span<const std::byte> co
     offset += unit * (std::size_t{1} + found.caches);
     if (found.meaning == Opcode::prefix) continue;
     const auto operand = found.meaning == Opcode::jump_back
-                             ? static_cast<std::uint32_t>(offset - argument * unit)
+                             ? static_cast<std::uint32_t>(found.flow == Flow::jump_absolute ||
+                                                                  found.flow == Flow::end
+                                                              ? argument * jump_unit_
+                                                              : offset - argument * jump_unit_)
                              : operand_of(found, argument);
     return Instruction{found.meaning, found.number, operand, offset, start};
   }
@@ -103,50 +108,64 @@ std::optional<Instruction> Opcodes::instruction_at(std::span<const std::byte> co
 std::vector<int> Opcodes::depths_at(std::span<const std::byte> code,
                                     std::span<const ProtectedRange> ranges,
                                     std::size_t wanted) const {
+  // Handlers entered by an exception, of those that the offset is in.
+  using State = std::tuple<std::size_t, int, int>;
+  constexpr int most_handlers = 20;  // CO_MAXBLOCKS, Include/cpython/code.h
   std::set<int> found;
-  std::set<std::pair<std::size_t, int>> seen;
-  std::vector<std::pair<std::size_t, int>> work;
-  const auto push = [&](std::size_t offset, int depth) {
-    if (depth >= 0 && offset + 1 < code.size() && seen.size() < most_states &&
-        seen.emplace(offset, depth).second) {
-      work.emplace_back(offset, depth);
+  std::set<State> seen;
+  std::vector<State> work;
+  const auto push = [&](std::size_t offset, int depth, int raised) {
+    if (depth >= 0 && raised >= 0 && raised <= most_handlers && offset + 1 < code.size() &&
+        seen.size() < most_states && seen.emplace(offset, depth, raised).second) {
+      work.emplace_back(offset, depth, raised);
     }
   };
-  push(0, 0);
+  push(0, 0, 0);
   for (const auto& range : ranges) {
     // Python/ceval.c, exception_unwind: the exception, and below it the offset where it is wanted.
-    push(range.handler, static_cast<int>(range.depth) + (range.with_lasti ? 2 : 1));
+    push(range.handler, static_cast<int>(range.depth) + (range.with_lasti ? 2 : 1), 0);
   }
   while (!work.empty()) {
-    auto [offset, depth] = work.back();
+    auto [offset, depth, raised] = work.back();
     work.pop_back();
-    std::uint32_t argument = 0;
-    while (code[offset] == std::byte{extended_arg_}) {
+    std::size_t argument = 0;
+    while (offset + 1 < code.size() && code[offset] == std::byte{extended_arg_}) {
       if (offset == wanted) found.insert(depth);
       argument = (argument | argument_byte(code, offset)) << 8;
       offset += unit;
-      if (offset + 1 >= code.size()) break;
     }
     if (offset + 1 >= code.size()) continue;
     if (offset == wanted) found.insert(depth);
     const auto& here = row(code[offset]);
     argument |= argument_byte(code, offset);
     const auto next = offset + unit * (std::size_t{1} + here.caches);
-    const auto change = by_argument(here.by_argument, argument);
-    const std::size_t distance = std::size_t{argument} * unit;
+    const auto distance = argument * jump_unit_;
+    const auto jumped = depth + (here.flow == Flow::jump_forward || here.flow == Flow::jump_backward
+                                     ? here.effect
+                                     : here.jump_effect);
     switch (here.flow) {
       case Flow::end: continue;
-      case Flow::jump_forward: push(next + distance, depth + here.effect); continue;
+      case Flow::jump_forward: push(next + distance, jumped, raised); continue;
       case Flow::jump_backward:
-        if (distance <= next) push(next - distance, depth + here.effect);
+        if (distance <= next) push(next - distance, jumped, raised);
         continue;
-      case Flow::may_jump_forward: push(next + distance, depth + here.jump_effect); break;
+      case Flow::jump_absolute: push(distance, depth + here.effect, raised); continue;
+      case Flow::may_jump_forward: push(next + distance, jumped, raised); break;
       case Flow::may_jump_backward:
-        if (distance <= next) push(next - distance, depth + here.jump_effect);
+        if (distance <= next) push(next - distance, jumped, raised);
         break;
-      case Flow::next: break;
+      case Flow::may_jump_absolute: push(distance, jumped, raised); break;
+      case Flow::handler: push(next + distance, jumped, raised + 1); break;
+      case Flow::end_of_handler:
+        if (raised > 0) continue;
+        break;
+      case Flow::next:
+        if (here.meaning == Opcode::pop_except) raised = std::max(raised - 1, 0);
+        break;
     }
-    push(next, depth + here.effect + change);
+    const auto change =
+        by_argument(here.by_argument, static_cast<std::uint32_t>(argument & 0xffff'ffff));
+    push(next, depth + here.effect + change, raised);
   }
   return {found.begin(), found.end()};
 }

@@ -12,8 +12,8 @@
 
 namespace importlock::v3 {
 
-/// The byte code of CPython 3.11 and later: units of an opcode and a byte of its argument, with
-/// inline caches between them.
+/// The byte code of CPython 3.6 and later: units of an opcode and a byte of its argument,
+/// since 3.11 with inline caches between them.
 class Opcodes {
  public:
   explicit Opcodes(const OpcodeTable& table);
@@ -29,6 +29,7 @@ class Opcodes {
   [[nodiscard]] static std::size_t start_of(std::span<const std::byte> code, std::size_t offset);
   /// How deep the value stack can be when the instruction at `offset` begins, by following every
   /// path of the code. One number, but where the code is damaged or never reached.
+  /// Up to 3.8 several where a `finally` is reached both ways.
   [[nodiscard]] std::vector<int> depths_at(std::span<const std::byte> code,
                                            std::span<const ProtectedRange> ranges,
                                            std::size_t offset) const;
@@ -39,6 +40,7 @@ class Opcodes {
   }
 
   std::uint8_t extended_arg_;
+  std::size_t jump_unit_;
   std::array<OpcodeRow, 256> rows_{};
   std::array<std::uint8_t, 256> base_{};
 };

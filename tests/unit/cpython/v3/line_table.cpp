@@ -20,6 +20,23 @@ BOOST_AUTO_TEST_CASE(lines_are_those_of_co_lines) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(older_tables_give_steps) {
+  // 4 bytes of the first line, 6 of two lines on, then back by one.
+  const auto lnotab = bytes({4, 2, 6, 255});
+  constexpr std::pair<std::size_t, int> in_lnotab[] = {{0, 10}, {2, 10},  {4, 12},
+                                                       {8, 12}, {10, 11}, {99, 11}};
+  for (const auto& [offset, line] : in_lnotab) {
+    BOOST_TEST(line_in_lnotab(lnotab, 10, offset) == line, "at " << offset);
+  }
+  // Lengths beside the change before them; -128 for code of no line.
+  const auto deltas = bytes({4, 0, 6, 2, 2, 128, 2, 255});
+  constexpr std::pair<std::size_t, int> in_deltas[] = {{0, 10}, {4, 12},  {8, 12},
+                                                       {10, 0}, {12, 11}, {14, 0}};
+  for (const auto& [offset, line] : in_deltas) {
+    BOOST_TEST(line_in_deltas(deltas, 10, offset) == line, "at " << offset);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_damaged_table_tells_nothing) {
   BOOST_TEST(line_in_locations({}, 1, 0) == 0);
   BOOST_TEST(line_in_locations(std::vector(10, std::byte{0x7f}), 1, 1000) == 0);

@@ -62,6 +62,19 @@ BOOST_AUTO_TEST_CASE(the_value_stack_is_as_deep_as_the_paths_make_it) {
   is(174, 4);  // CALL: two exceptions, method, lock
 }
 
+BOOST_AUTO_TEST_CASE(a_finally_of_3_8_is_reached_both_ways) {
+  // SETUP_FINALLY 6, LOAD_FAST 0, POP_TOP, POP_BLOCK, BEGIN_FINALLY; LOAD_FAST 0, LOAD_METHOD 0,
+  // CALL_METHOD 0, POP_TOP, END_FINALLY, LOAD_CONST 0, RETURN_VALUE.
+  const auto code = bytes(
+      {122, 8, 124, 0, 1, 0, 87, 0, 53, 0, 124, 0, 160, 0, 161, 0, 1, 0, 88, 0, 100, 0, 83, 0});
+  const Opcodes opcodes(python308_opcodes);
+  BOOST_TEST(opcodes.depths_at(code, {}, 14) == (std::vector<int>{3, 8}),
+             boost::test_tools::per_element());
+  // Where an exception led there, END_FINALLY does not go on.
+  BOOST_TEST(opcodes.depths_at(code, {}, 20) == (std::vector<int>{0}),
+             boost::test_tools::per_element());
+}
+
 BOOST_AUTO_TEST_CASE(code_without_end_costs_little) {
   // JUMP_BACKWARD to itself, and jumps past either end.
   for (const auto& code : {bytes({140, 1}), bytes({140, 255}), bytes({110, 255}), bytes({144, 1}),
