@@ -501,6 +501,7 @@ class Capture {
     if (thread.system_call && *thread.system_call && (*thread.system_call)->timed) {
       wait.timed = true;
       wait.seconds_left = (*thread.system_call)->time_out;
+      if (!wait.loop) readers.waits.find_loop(wait, frames);
     }
   }
 

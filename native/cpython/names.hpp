@@ -93,6 +93,7 @@ struct Names {
   // Functions of C, by their modules or types.
   std::string_view simple_queue_get;
   std::string_view rlock_restore;
+  std::string_view shutdown;      ///< waits at the end of the program
   std::string_view lock_methods;  ///< what the names of a lock's methods begin with
   std::string_view lock_exit;
   std::string_view import_function;

@@ -282,6 +282,13 @@ std::optional<PythonWait> WaitReader::wait(const std::vector<RawFrame>& frames) 
     wait.name = receiver(frames[wait.frame], "get");
     return wait;
   }
+  if (innermost == Function::exit_wait && callee && callee->name == names().shutdown) {
+    // Of 3.13: it waits for one thread after the other.
+    wait.kind = Kind::join;
+    wait.what = "threads that are no daemons";
+    wait.call = "threading._shutdown";
+    return wait;
+  }
   if (innermost == Function::thread_join && callee) {
     // Of 3.13: the handle's own join waits.
     wait = join_of(frames_.argument(frames[0], 0));

@@ -30,6 +30,9 @@ class WaitReader {
   std::vector<HeldLock> held(const std::vector<RawFrame>& frames, PthreadId ident,
                              std::string& problem);
 
+  /// Finds the loop that a timed wait is made in.
+  void find_loop(PythonWait& wait, const std::vector<RawFrame>& frames);
+
   /// The ident of a threading.Thread that runs; nothing before its start and after its end.
   std::optional<PthreadId> ident_of(Address thread);
 
@@ -64,8 +67,6 @@ class WaitReader {
   bool mentions(const RawFrame& frame, std::string_view name);
   /// How long a wait in Condition.wait goes on at most; nothing where it is not timed.
   std::optional<double> seconds_left(const RawFrame& frame, Address timeout);
-  /// Finds the loop that a timed wait is made in.
-  void find_loop(PythonWait& wait, const std::vector<RawFrame>& frames);
   /// What the frame calls the object whose `method` it calls, or that a `with` statement takes.
   std::string receiver(const RawFrame& frame, std::string_view method);
   /// The text of the loads before `end`, such as "self.lock"; of those before the last load of the

@@ -77,6 +77,7 @@ const Names python27_names{
     .module_lock = {},
     .simple_queue_get = {},
     .rlock_restore = {},
+    .shutdown = {},
     .lock_methods = "thread.lock.",
     .lock_exit = "thread.lock.__exit__",
     .import_function = "__builtin__.__import__",

@@ -87,6 +87,7 @@ constexpr Names names_of_3{
     .module_lock = {"_frozen_importlib", "_module_locks", "name", "owner", "count"},
     .simple_queue_get = "_queue.SimpleQueue.get",
     .rlock_restore = "_thread.RLock._acquire_restore",
+    .shutdown = "_thread._shutdown",
     .lock_methods = "_thread.lock.",
     .lock_exit = "_thread.lock.__exit__",
     .import_function = "builtins.__import__",
