@@ -80,7 +80,7 @@ std::vector<RawFrame> FrameReader::chain(Address innermost, std::size_t most,
     try {
       auto read = frame(address);
       address = read.back;
-      if (!read.is_entry) frames.push_back(std::move(read));
+      if (!read.is_entry) frames.push_back(read);
     } catch (const Error& error) {
       problem = error.what();
       break;
