@@ -20,6 +20,7 @@
 #include "target/call_object.hpp"
 #include "target/image_file.hpp"
 #include "target/layered_memory.hpp"
+#include "target/native_lock.hpp"
 #include "target/source_lines.hpp"
 #include "target/thread_matcher.hpp"
 
@@ -42,8 +43,10 @@ class Capture {
       : target_(target),
         interpreter_(interpreter),
         matcher_(target, memory),
-        objects_(memory, interpreter.layout, interpreter.types),
-        frames_(objects_),
+        object_reader_(interpreter.version->objects(memory, interpreter.layout, interpreter.types)),
+        frame_reader_(interpreter.version->frames(*object_reader_)),
+        objects_(*object_reader_),
+        frames_(*frame_reader_),
         sources_(target.files),
         options_(options),
         snapshot_(snapshot) {}
@@ -53,6 +56,7 @@ class Capture {
     read_gil();
     read_threads();
     read_native_joins();
+    read_native_locks();
     if (snapshot_.problems.size() <= most_problems) return;
     const auto more = snapshot_.problems.size() - most_problems;
     snapshot_.problems.resize(most_problems);
@@ -68,11 +72,6 @@ class Capture {
       snapshot_.problems.push_back(fmt::format("{}: {}", what, error.what()));
       return Missing{error.what()};
     }
-  }
-
-  Address require(const Known<Address>& variable) {
-    if (!variable) throw FormatError(variable.why());
-    return *variable;
   }
 
   LockFacts lock_at(const Known<Address>& variable) {
@@ -96,19 +95,11 @@ class Capture {
   }
 
   void read_gil() {
-    const auto& variables = interpreter_.variables;
-    snapshot_.gil.lock =
-        attempt<LockFacts>("interpreter_lock", [&] { return lock_at(variables.interpreter_lock); });
-    snapshot_.gil.holder = attempt<std::optional<PthreadId>>("_PyThreadState_Current", [&] {
-      const auto state = objects_.pointer(require(variables.py_thread_state_current));
-      if (state.is_null()) return std::optional<PthreadId>();
-      return std::optional(ident_of(state));
-    });
-  }
-
-  PthreadId ident_of(Address thread_state) {
-    return PthreadId{
-        objects_.pointer(thread_state + interpreter_.layout.thread_state.thread_id).value()};
+    const auto& version = *interpreter_.version;
+    snapshot_.gil.lock = attempt<LockFacts>(
+        "interpreter_lock", [&] { return version.gil_lock(objects_, interpreter_); });
+    snapshot_.gil.holder = attempt<std::optional<PthreadId>>(
+        "_PyThreadState_Current", [&] { return version.gil_holder(objects_, interpreter_); });
   }
 
   void read_threads() {
@@ -163,13 +154,46 @@ class Capture {
       if (thread.frames.empty()) continue;
       if (other.frames.empty()) {
         other = std::move(thread);
-        continue;
+      } else if (is_inner(other, thread)) {
+        append(other, std::move(thread));
+      } else {
+        append(thread, std::move(other));
+        other = std::move(thread);
       }
-      other.whole = false;
-      snapshot_.problems.push_back(fmt::format(
-          "LWP {} has frames in several interpreters; those of one are shown", *thread.lwp));
     }
     snapshot_.threads = std::move(kept);
+  }
+
+  /// Which of two states of one thread, both with frames, it entered last. That which has the GIL;
+  /// else that whose frames explain the futex that it waits on; else that of the interpreter that
+  /// is listed last, the main one, which PyGILState_Ensure enters.
+  static bool is_inner(const ThreadFacts& earlier, const ThreadFacts& later) {
+    if (earlier.has_gil != later.has_gil) return earlier.has_gil;
+    const auto& call = later.system_call;
+    const auto explains = [&](const ThreadFacts& facts) {
+      return call && *call && facts.wait && (*call)->futex == facts.wait->lock;
+    };
+    return explains(earlier) && !explains(later);
+  }
+
+  /// Adds the frames of `outer`, and what they show, behind those of `inner`.
+  static void append(ThreadFacts& inner, ThreadFacts outer) {
+    const auto moved = inner.frames.size();
+    for (auto& module : outer.importing) module.frame += moved;
+    for (auto& held : outer.held) held.frame += moved;
+    std::ranges::move(outer.frames, std::back_inserter(inner.frames));
+    std::ranges::move(outer.held, std::back_inserter(inner.held));
+    std::ranges::move(outer.starts, std::back_inserter(inner.starts));
+    // Outermost first.
+    std::ranges::move(inner.importing, std::back_inserter(outer.importing));
+    inner.importing = std::move(outer.importing);
+    if (inner.import_lock_evidence.empty()) {
+      inner.import_lock_evidence = std::move(outer.import_lock_evidence);
+    }
+    if (inner.name.empty()) inner.name = std::move(outer.name);
+    inner.has_gil = inner.has_gil || outer.has_gil;
+    inner.exiting = inner.exiting || outer.exiting;
+    inner.whole = inner.whole && outer.whole;
   }
 
   /// A thread that threading knows and that has no thread state, beside a thread state that neither
@@ -212,6 +236,24 @@ class Capture {
     }
   }
 
+  /// Locks of C code, and of the C library: those on which neither Python's objects nor its own
+  /// locks explain a wait.
+  void read_native_locks() {
+    NativeLockReader reader(target_, objects_.memory(), matcher_);
+    const auto lies_in = [](Address futex, const Known<LockFacts>& lock) {
+      return lock && !lock->address.is_null() && futex - lock->address < lock->size;
+    };
+    for (auto& thread : snapshot_.threads) {
+      const auto& call = thread.system_call;
+      if (thread.wait || !call || !*call || !(*call)->futex) continue;
+      const auto futex = *(*call)->futex;
+      if (lies_in(futex, snapshot_.gil.lock) || lies_in(futex, snapshot_.import_lock.lock)) {
+        continue;
+      }
+      thread.native_lock = reader.lock_of(**call);
+    }
+  }
+
   static void add_native(ThreadFacts& thread, const NativeThread& native) {
     thread.lwp = native.lwp;
     thread.gdb_thread = native.gdb_thread;
@@ -242,10 +284,10 @@ class Capture {
 
   Library library_of(Address interpreter) {
     const auto& at = interpreter_.layout.interpreter_state;
-    Library library;
+    Library library(*interpreter_.version->names);
     try {
       read_version(objects_.pointer(interpreter + at.sysdict));
-      library = read_library(objects_, objects_.pointer(interpreter + at.modules));
+      library = read_library(objects_, objects_.pointer(interpreter + at.modules), *library.names);
     } catch (const Error& error) {
       library.problem = error.what();
     }
@@ -299,13 +341,15 @@ class Capture {
     auto& imports = readers.imports;
     ThreadFacts thread;
     thread.python = true;
-    thread.ident = ident_of(state);
+    thread.ident = ident_of(objects_, state);
     if (const auto* native = matcher_.thread_of(*thread.ident)) {
       add_native(thread, *native);
       seen.insert(native->lwp);
     }
+    const auto& current = interpreter_.variables.py_thread_state_current;
+    thread.has_gil = current && objects_.pointer(*current) == state;
     std::string problem;
-    const auto innermost = objects_.pointer(state + interpreter_.layout.thread_state.frame);
+    const auto innermost = innermost_frame(objects_, state);
     auto frames = frames_.chain(innermost, frames_left_, problem);
     frames_left_ -= frames.size();
     // What one step cannot read is no reason to do without the others.
@@ -319,8 +363,13 @@ class Capture {
     step([&] {
       const auto active = library.active.find(*thread.ident);
       if (active == library.active.end()) return;
-      thread.name = objects_.text(objects_.attribute(active->second, "_Thread__name")).value_or("");
+      thread.name = objects_.text(objects_.attribute(active->second, library.names->thread.name))
+                        .value_or("");
     });
+    if (thread.name.empty() && thread.lwp && thread.lwp == target_.info.pid) {
+      // A program that has not imported threading has named no thread.
+      thread.name = "MainThread";
+    }
     thread.frames.reserve(frames.size());
     for (std::size_t i = 0; i < frames.size(); ++i) {
       auto& frame = thread.frames.emplace_back(shown(frames[i], library));
@@ -349,12 +398,18 @@ class Capture {
     step([&] { thread.wait = waits.wait(frames); });
     thread.housekeeping = !frames.empty() && library.function(frames.front().code_address) ==
                                                  Function::pool_handle_workers;
+    thread.exiting = std::ranges::any_of(frames, [&](const RawFrame& frame) {
+      return library.function(frame.code_address) == Function::exit_wait;
+    });
     thread.held = waits.held(frames, *thread.ident, problem);
     if (!thread.importing.empty()) {
       step([&] { thread.starts = imports.starts(frames, thread.importing.front().frame); });
     }
     if (thread.system_call && *thread.system_call) {
-      thread.call_object = call_object(target_, objects_.memory(), **thread.system_call);
+      auto call = **thread.system_call;
+      thread.call_object = call_object(target_, objects_.memory(), call);
+      call.time_out = call_time_out(target_, objects_.memory(), call);
+      thread.system_call = std::optional(std::move(call));
     }
     thread.whole = problem.empty() && library.problem.empty();
     if (!problem.empty()) {
@@ -368,8 +423,10 @@ class Capture {
   const Target& target_;
   Interpreter& interpreter_;
   ThreadMatcher matcher_;
-  Objects objects_;
-  FrameReader frames_;
+  std::unique_ptr<Objects> object_reader_;
+  std::unique_ptr<FrameReader> frame_reader_;
+  Objects& objects_;
+  FrameReader& frames_;
   SourceLines sources_;
   std::map<std::pair<Address, int>, Frame> shown_;  ///< by code object and line
   const CaptureOptions& options_;

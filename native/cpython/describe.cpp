@@ -68,22 +68,22 @@ std::string describe_known(Objects& objects, Address object, int depth) {
   if (object.is_null()) return "<null>";
   const auto& types = objects.types();
   const auto& layout = objects.layout();
+  const auto literals = objects.literals();
   const auto type = objects.type_of(object);
-  if (type == types.string || type == types.unicode) {
-    const auto size = objects.pointer(
-        object + (type == types.string ? layout.object.ob_size : layout.unicode.length));
-    return (type == types.unicode ? "u" : "") +
-           quoted(objects.text(object, longest_text).value_or(""), size.value() > longest_text);
+  if (type == types.bytes || type == types.unicode) {
+    const auto prefix = type == types.unicode ? literals.text_prefix : literals.bytes_prefix;
+    return std::string(prefix) + quoted(objects.text(object, longest_text).value_or(""),
+                                        objects.length(object) > longest_text);
   }
   if (type == types.boolean) return objects.integer(object).value_or(0) != 0 ? "True" : "False";
   if (const auto number = objects.integer(object)) {
-    return fmt::format("{}{}", *number, type == types.long_integer ? "L" : "");
+    return fmt::format("{}{}", *number, type == types.long_integer ? literals.long_suffix : "");
   }
   if (type == types.tuple) return describe_items(objects, object, '(', ')', depth);
   if (type == types.list) return describe_items(objects, object, '[', ']', depth);
   if (type == types.dict) return describe_dict(objects, object, depth);
   if (type == types.instance) {
-    const auto name = objects.type_name(objects.pointer(object + layout.instance.in_class));
+    const auto name = objects.type_name(objects.class_of(object));
     return fmt::format("<{} instance at {}>", name, to_hex(object));
   }
   if (type == types.class_object || objects.derives_from(object, types.type)) {

@@ -1,11 +1,7 @@
 #include "cpython/frames.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <array>
 
-#include "base/bytes.hpp"
 #include "base/error.hpp"
 
 namespace importlock {
@@ -14,9 +10,9 @@ namespace {
 
 // sys.setrecursionlimit is 1000 by default, and the C stack ends long before this.
 constexpr std::size_t longest_chain = 20'000;
-constexpr std::size_t most_names = 65536;
 constexpr std::size_t most_codes = 100'000;
 constexpr std::size_t most_code_bytes = std::size_t{16} << 20;  // what is on stacks: some 100 KiB
+constexpr std::size_t most_names = 65536;
 constexpr std::size_t most_followed = 20'000'000;
 
 }  // namespace
@@ -33,13 +29,10 @@ const Code* FrameReader::code(Address address) {
     code.name = objects_.text(objects_.pointer(address + at.co_name)).value_or("");
     code.file = objects_.text(objects_.pointer(address + at.co_filename)).value_or("");
     code.first_line = memory.value<std::int32_t>(address + at.co_firstlineno);
-    code.line_table = objects_.string_bytes(objects_.pointer(address + at.co_lnotab));
-    code.bytes = objects_.string_bytes(objects_.pointer(address + at.co_code));
     code.names = objects_.items(objects_.pointer(address + at.co_names), most_names);
-    code.variables = objects_.items(objects_.pointer(address + at.co_varnames), most_names);
     code.arguments = memory.value<std::uint32_t>(address + at.co_argcount);
-    code.locals = memory.value<std::uint32_t>(address + at.co_nlocals);
     code.stack_size = memory.value<std::uint32_t>(address + at.co_stacksize);
+    read_code(address, code);
     code_bytes_ += code.line_table.size() + code.bytes.size() +
                    (code.names.size() + code.variables.size()) * sizeof(Address);
     if (code_bytes_ > most_code_bytes) throw LimitError("there is more code than a program has");
@@ -51,36 +44,8 @@ const Code* FrameReader::code(Address address) {
 }
 
 RawFrame FrameReader::frame(Address address) {
-  const auto& layout = objects_.layout();
-  const auto& at = layout.frame;
-  // All fields at once: there can be tens of thousands of frames.
-  std::array<std::byte, 512> buffer;
-  const auto fields =
-      std::span(buffer).first(std::min<std::size_t>(at.f_localsplus, buffer.size()));
-  objects_.memory().read(address, fields);
-  const auto pointer = [&](Layout::Offset offset) {
-    return Address{layout.word == 8 ? load<std::uint64_t>(fields, offset).value_or(0)
-                                    : load<std::uint32_t>(fields, offset).value_or(0)};
-  };
-  const auto number = [&](Layout::Offset offset) {
-    return load<std::int32_t>(fields, offset).value_or(0);
-  };
-  if (pointer(layout.object.ob_type) != objects_.types().frame) {
-    throw FormatError(fmt::format("no frame object at {}", to_hex(address)));
-  }
-  RawFrame frame;
-  frame.address = address;
-  frame.back = pointer(at.f_back);
-  frame.code_address = pointer(at.f_code);
-  frame.globals = pointer(at.f_globals);
-  frame.locals = pointer(at.f_locals);
-  frame.value_stack = pointer(at.f_valuestack);
-  frame.fast_locals = address + at.f_localsplus;
-  frame.lasti = number(at.f_lasti);
-  frame.code = code(frame.code_address);
-  // Objects/frameobject.c, PyFrame_GetLineNumber: f_lineno counts only while tracing.
-  const bool traced = !pointer(at.f_trace).is_null();
-  frame.line = traced ? number(at.f_lineno) : line_of(*frame.code, frame.lasti);
+  auto frame = read_frame(address);
+  if (frame.line == 0) frame.line = line_of(*frame.code, frame.lasti);
   return frame;
 }
 
@@ -128,25 +93,18 @@ void FrameReader::follow(std::size_t steps) {
 
 std::optional<Instruction> FrameReader::step(const RawFrame& frame, std::size_t offset) {
   follow(1);
-  return instruction_at(frame.code->bytes, offset);
+  return instruction_at(*frame.code, offset);
 }
 
 int FrameReader::line_of(const Code& code, int offset) {
   constexpr std::size_t pairs_per_step = 8;  // each takes that much less time
   follow(code.line_table.size() / 2 / pairs_per_step);
-  int line = code.first_line;
-  int address = 0;
-  for (std::size_t i = 0; i + 1 < code.line_table.size(); i += 2) {
-    address += std::to_integer<int>(code.line_table[i]);
-    if (address > offset) break;
-    line += std::to_integer<int>(code.line_table[i + 1]);
-  }
-  return line;
+  return line_at(code, offset);
 }
 
 std::optional<Instruction> FrameReader::instruction(const RawFrame& frame) const {
   if (frame.code == nullptr || frame.lasti < 0) return std::nullopt;
-  return instruction_at(frame.code->bytes, static_cast<std::size_t>(frame.lasti));
+  return instruction_at(*frame.code, static_cast<std::size_t>(frame.lasti));
 }
 
 std::string FrameReader::name_operand(const RawFrame& frame, const Instruction& instruction) {
@@ -178,7 +136,7 @@ const std::vector<int>& FrameReader::stack_depths(const RawFrame& frame) {
   const auto [entry, fresh] = depths_[frame.code_address].try_emplace(frame.lasti);
   if (fresh && frame.lasti >= 0) {
     follow(frame.code->bytes.size());
-    entry->second = stack_depths_at(frame.code->bytes, static_cast<std::size_t>(frame.lasti));
+    entry->second = depths_at(*frame.code, static_cast<std::size_t>(frame.lasti));
   }
   return entry->second;
 }
@@ -188,34 +146,6 @@ Address FrameReader::stack_slot(const RawFrame& frame, std::size_t slot) {
   return objects_.pointer(frame.value_stack + std::uint64_t{slot} * objects_.layout().word);
 }
 
-std::vector<Block> FrameReader::blocks(const RawFrame& frame) {
-  const auto& layout = objects_.layout();
-  auto& memory = objects_.memory();
-  // CO_MAXBLOCKS, Include/code.h.
-  constexpr std::int32_t most_blocks = 20;
-  const auto number = memory.value<std::int32_t>(frame.address + layout.frame.f_iblock);
-  if (number < 0 || number > most_blocks) throw FormatError("a frame claims an absurd block stack");
-  std::vector<Block> blocks;
-  if (number == 0) return blocks;
-  const auto count = static_cast<std::uint64_t>(number);
-  const auto bytes =
-      memory.bytes(frame.address + layout.frame.f_blockstack, count * layout.try_block.size);
-  for (std::uint64_t i = 0; i < count; ++i) {
-    const auto field = [&](Layout::Offset offset) {
-      return load<std::int32_t>(bytes, i * layout.try_block.size + offset).value_or(-1);
-    };
-    const auto type = field(layout.try_block.b_type);
-    const auto handler = field(layout.try_block.b_handler);
-    const auto level = field(layout.try_block.b_level);
-    if (type < 0 || type > 255 || handler < 0 || level < 0) {
-      throw FormatError("a frame's block stack is damaged");
-    }
-    blocks.push_back({Opcode{static_cast<std::uint8_t>(type)}, static_cast<std::size_t>(handler),
-                      static_cast<std::size_t>(level)});
-  }
-  return blocks;
-}
-
 Address FrameReader::argument(const RawFrame& frame, std::size_t index) {
   if (index >= frame.code->locals) return {};
   return objects_.pointer(frame.fast_locals + std::uint64_t{index} * objects_.layout().word);
@@ -223,17 +153,17 @@ Address FrameReader::argument(const RawFrame& frame, std::size_t index) {
 
 std::optional<Callee> FrameReader::callee(const RawFrame& frame) {
   const auto instruction = this->instruction(frame);
-  const auto above = instruction ? values_above_callee(*instruction) : std::nullopt;
-  if (!above) return std::nullopt;
+  const auto shape = instruction ? call_shape(*instruction) : std::nullopt;
+  if (!shape) return std::nullopt;
   const auto& depths = stack_depths(frame);
   for (const int depth : depths) {
-    const int slot = depth - *above - 1;
+    const int slot = depth - shape->callee - 1;
     if (slot < 0) continue;
     try {
       const auto place = static_cast<std::size_t>(slot);
       auto callee = c_function(stack_slot(frame, place));
       if (!callee) continue;
-      if (*above > 0) callee->first_argument = stack_slot(frame, place + 1);
+      if (shape->callee > 0) callee->first_argument = stack_slot(frame, place + 1);
       return callee;
     } catch (const Error&) {
       // A slot above the live depth holds garbage; the next depth may be the true one.
@@ -244,17 +174,9 @@ std::optional<Callee> FrameReader::callee(const RawFrame& frame) {
 }
 
 Address FrameReader::variable(const RawFrame& frame, const Instruction& load) {
-  const auto word = objects_.layout().word;
   switch (load.opcode) {
     case Opcode::load_fast:
-      if (load.argument >= frame.code->locals) return {};
-      return objects_.pointer(frame.fast_locals + std::uint64_t{load.argument} * word);
-    case Opcode::load_deref: {
-      const auto cell = objects_.pointer(
-          frame.fast_locals + (std::uint64_t{frame.code->locals} + load.argument) * word);
-      if (!objects_.is(cell, objects_.types().cell)) return {};
-      return objects_.pointer(cell + objects_.layout().cell.ob_ref);
-    }
+    case Opcode::load_deref: return local(frame, load);
     case Opcode::load_name:
     case Opcode::load_global: {
       const auto name = name_operand(frame, load);
@@ -264,6 +186,22 @@ Address FrameReader::variable(const RawFrame& frame, const Instruction& load) {
     }
     default: return {};
   }
+}
+
+std::optional<int> FrameReader::loop_around(const RawFrame& frame) {
+  if (frame.lasti < 0) return std::nullopt;
+  const auto here = static_cast<std::size_t>(frame.lasti);
+  std::optional<std::size_t> start;
+  for (std::size_t at = 0; at < frame.code->bytes.size();) {
+    const auto instruction = step(frame, at);
+    if (!instruction) break;
+    if (instruction->opcode == Opcode::jump_back && at >= here && instruction->argument <= here) {
+      start = std::max<std::size_t>(start.value_or(0), instruction->argument);
+    }
+    at = instruction->next;
+  }
+  if (!start) return std::nullopt;
+  return line_of(*frame.code, static_cast<int>(*start));
 }
 
 }  // namespace importlock

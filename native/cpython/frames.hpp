@@ -15,10 +15,10 @@ struct Code {
   std::string name;
   std::string file;
   int first_line = 0;
-  std::vector<std::byte> line_table;  ///< co_lnotab
-  std::vector<std::byte> bytes;       ///< co_code
+  std::vector<std::byte> line_table;  ///< co_lnotab or co_linetable
+  std::vector<std::byte> bytes;       ///< of the instructions
   std::vector<Address> names;         ///< co_names
-  std::vector<Address> variables;     ///< co_varnames: arguments first
+  std::vector<Address> variables;     ///< names of the locals: arguments first
   std::uint32_t arguments = 0;        ///< co_argcount
   std::uint32_t locals = 0;           ///< co_nlocals
   std::uint32_t stack_size = 0;       ///< co_stacksize
@@ -43,17 +43,28 @@ struct Callee {
   Address first_argument;  ///< null where there is none
 };
 
-/// A block that a frame is in (PyTryBlock, Include/frameobject.h).
+/// A block of a `with` or `try` statement that a frame is in.
 struct Block {
-  Opcode type{};            ///< setup_with, setup_finally …
+  enum class Kind { with, try_finally, other };
+  Kind kind = Kind::other;
   std::size_t handler = 0;  ///< offset of its handler
   std::size_t level = 0;    ///< depth of the value stack when it was entered
 };
 
-/// Reads frames, and what the byte code at f_lasti does in them.
+/// Where on the value stack an instruction finds what it calls.
+struct CallShape {
+  int callee = 0;  ///< slots below the top
+  int arguments = 0;
+};
+
+/// Reads frames, and what their byte code does at the instruction that they execute. What differs
+/// between versions is virtual; v2/ and v3/ hold it.
 class FrameReader {
  public:
   explicit FrameReader(Objects& objects) : objects_(objects) {}
+  virtual ~FrameReader() = default;
+  FrameReader(const FrameReader&) = delete;
+  FrameReader& operator=(const FrameReader&) = delete;
 
   /// The frames from `innermost` outwards by f_back, at most `most`; `problem` says why the chain
   /// broke off.
@@ -66,7 +77,9 @@ class FrameReader {
   /// The C function that the frame is calling; nothing where it calls none.
   std::optional<Callee> callee(const RawFrame& frame);
   /// The blocks that the frame is in, outermost first. Throws FaultError, FormatError.
-  std::vector<Block> blocks(const RawFrame& frame);
+  virtual std::vector<Block> blocks(const RawFrame& frame) = 0;
+  /// Whether `instruction` is the one that enters `block`.
+  [[nodiscard]] virtual bool enters(const Instruction& instruction, const Block& block) const = 0;
   /// A slot of the frame's value stack; null past its end.
   Address stack_slot(const RawFrame& frame, std::size_t slot);
   /// How deep the value stack can be at the frame's instruction.
@@ -78,14 +91,35 @@ class FrameReader {
   /// What a name of the frame is bound to: LOAD_FAST, LOAD_NAME, LOAD_GLOBAL, LOAD_DEREF; null
   /// where it is not, and for any other instruction.
   Address variable(const RawFrame& frame, const Instruction& load);
-  /// The line of `offset` (Objects/codeobject.c, PyCode_Addr2Line). Throws LimitError.
+  /// The line of the instruction at `offset`. Throws LimitError.
   int line_of(const Code& code, int offset);
+  /// The line at which the innermost loop begins that the frame is in; nothing where it is in none.
+  /// Throws LimitError.
+  std::optional<int> loop_around(const RawFrame& frame);
   /// The instruction at `offset`, where byte code is followed; nothing past its end. Throws
   /// LimitError where more was followed than programs have.
   std::optional<Instruction> step(const RawFrame& frame, std::size_t offset);
 
- private:
+ protected:
+  [[nodiscard]] Objects& objects() const { return objects_; }
+  /// Reads the code object at `address`, which is one.
+  virtual void read_code(Address address, Code& code) = 0;
+  /// Reads the frame at `address`; its line is told by line_of where it is 0.
+  virtual RawFrame read_frame(Address address) = 0;
+  [[nodiscard]] virtual std::optional<Instruction> instruction_at(const Code& code,
+                                                                  std::size_t offset) const = 0;
+  /// How deep the value stack can be at the instruction at `offset`.
+  virtual std::vector<int> depths_at(const Code& code, std::size_t offset) const = 0;
+  [[nodiscard]] virtual int line_at(const Code& code, int offset) const = 0;
+  /// Nothing where the instruction calls nothing.
+  [[nodiscard]] virtual std::optional<CallShape> call_shape(
+      const Instruction& instruction) const = 0;
+  /// The variable of LOAD_FAST or LOAD_DEREF.
+  virtual Address local(const RawFrame& frame, const Instruction& load) = 0;
+
   const Code* code(Address address);
+
+ private:
   RawFrame frame(Address address);
   /// Takes from what may be followed of byte code and line tables.
   void follow(std::size_t steps);

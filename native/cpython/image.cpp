@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "base/error.hpp"
-#include "cpython/layout.hpp"
 #include "target/image_file.hpp"
 
 namespace importlock {
@@ -49,25 +48,6 @@ SymbolsByName exported_symbols(const ElfFile& file, std::span<const std::string_
   return found;
 }
 
-/// A program may map CPython 2.7 twice and run one. PyType_Ready gives each static type its
-/// tp_dict, from _Py_ReadyTypes in Py_InitializeEx (Python/pythonrun.c).
-bool is_initialised(const Target& target, const PythonImage& image) {
-  const auto type = image.exported.find(python2_mark);
-  const auto word = word_size(target.architecture);
-  for (const bool pydebug : {false, true}) {
-    const auto at =
-        image.bias + type->second.front().address + layout_for(word, pydebug, 2).type.tp_dict;
-    try {
-      const auto dict = word == 8 ? target.memory->value<std::uint64_t>(at)
-                                  : target.memory->value<std::uint32_t>(at);
-      if (dict != 0) return true;
-    } catch (const FaultError&) {
-      return true;  // nothing says that it is not
-    }
-  }
-  return false;
-}
-
 }  // namespace
 
 bool holds_python27(const ElfFile& file) {
@@ -77,7 +57,8 @@ bool holds_python27(const ElfFile& file) {
          found.contains(since_27_mark);
 }
 
-PythonImage find_python_image(const Target& target, std::span<const std::string_view> names) {
+PythonImage find_python_image(const Target& target, std::span<const std::string_view> names,
+                              const std::function<bool(const PythonImage&)>& is_initialised) {
   std::vector<std::string_view> wanted(names.begin(), names.end());
   wanted.insert(wanted.end(), {python2_mark, python3_mark, frame_mark, since_27_mark});
   std::string python3;
@@ -109,7 +90,7 @@ PythonImage find_python_image(const Target& target, std::span<const std::string_
       throw TargetError(fmt::format("{} is no program for {}, the architecture of the target",
                                     image.file->path(), name_of(target.architecture)));
     }
-    if (is_initialised(target, image)) return image;
+    if (is_initialised(image)) return image;
     if (!idle) idle = std::move(image);
   }
   if (!unreadable.empty() && python3.empty()) {

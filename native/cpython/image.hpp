@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -23,8 +24,9 @@ struct PythonImage {
 bool holds_python27(const ElfFile& file);
 
 /// Finds it among the target's mappings, with the addresses of the exported `names`, which must
-/// outlive the result. Of several, the one whose interpreter has been initialised. Throws
-/// TargetError where there is none, or where its file cannot be had or is of another build.
-PythonImage find_python_image(const Target& target, std::span<const std::string_view> names);
+/// outlive the result. Of several, the first that `is_initialised`. Throws TargetError where there
+/// is none, or where its file cannot be had or is of another build.
+PythonImage find_python_image(const Target& target, std::span<const std::string_view> names,
+                              const std::function<bool(const PythonImage&)>& is_initialised);
 
 }  // namespace importlock

@@ -1,7 +1,7 @@
 #include "cpython/imports.hpp"
 
 #include <algorithm>
-#include <array>
+#include <span>
 
 #include "base/error.hpp"
 
@@ -13,18 +13,8 @@ using Kind = Operation::Kind;
 
 constexpr std::size_t most_starts = 1'000;
 
-// Functions of C whose module-level work is an import: Python/bltinmodule.c, Python/import.c.
-constexpr std::array<std::string_view, 6> importers{"__builtin__.__import__", "__builtin__.reload",
-                                                    "imp.load_module",        "imp.load_source",
-                                                    "imp.load_compiled",      "imp.load_dynamic"};
-// Functions of C that look a codec up, which imports it the first time (Python/codecs.c).
-constexpr std::array<std::string_view, 8> codec_users{
-    "unicode.encode", "unicode.decode", "str.encode",     "str.decode",
-    "_codecs.lookup", "_codecs.encode", "_codecs.decode", "_socket.getaddrinfo"};
-constexpr std::array<std::string_view, 3> forks{"posix.fork", "posix.forkpty", "posix.fork1"};
-
-bool among(std::span<const std::string_view> names, std::string_view name) {
-  return std::ranges::find(names, name) != names.end();
+bool among(std::span<const std::string_view> all, std::string_view name) {
+  return std::ranges::find(all, name) != all.end();
 }
 
 }  // namespace
@@ -36,7 +26,7 @@ std::optional<std::string> ImportReader::imported_name(const RawFrame& frame) {
     return frames_.name_operand(frame, *instruction);
   }
   const auto callee = frames_.callee(frame);
-  if (!callee || !among(importers, callee->name)) return std::nullopt;
+  if (!callee || !among(names().importers, callee->name)) return std::nullopt;
   return objects_.text(callee->first_argument).value_or("");
 }
 
@@ -45,7 +35,7 @@ bool ImportReader::imports_under_lock(const RawFrame& frame) {
   const auto instruction = frames_.instruction(frame);
   if (instruction && instruction->opcode == Opcode::import_name) return true;
   const auto callee = frames_.callee(frame);
-  return callee && callee->name == "__builtin__.__import__";
+  return callee && callee->name == names().import_function;
 }
 
 void ImportReader::read_modules(ThreadFacts& thread, const std::vector<RawFrame>& frames) {
@@ -85,13 +75,14 @@ std::optional<Operation> ImportReader::operation(const std::vector<RawFrame>& fr
   const auto callee = frames_.callee(frames.front());
   if (!callee) return std::nullopt;
   const auto& name = callee->name;
-  if (among(forks, name)) {
+  if (among(names().forks, name)) {
     return Operation{Kind::fork, "os." + name.substr(name.find('.') + 1), 0, true};
   }
-  if (name == "imp.acquire_lock") return Operation{Kind::acquire_import_lock, name, 0, true};
-  if (among(codec_users, name)) {
+  if (name == names().acquire_import_lock)
+    return Operation{Kind::acquire_import_lock, name, 0, true};
+  if (among(names().codec_users, name)) {
     // getaddrinfo(3) waits for others' answers and locks, after the codec that it needs.
-    return Operation{Kind::codec_lookup, "codec lookup", 0, name != "_socket.getaddrinfo"};
+    return Operation{Kind::codec_lookup, "codec lookup", 0, name != names().getaddrinfo};
   }
   return Operation{Kind::call, name, 0};
 }
@@ -126,8 +117,8 @@ bool ImportReader::keeps_import_lock(const std::vector<RawFrame>& frames) {
         object = objects_.attribute(object, frames_.name_operand(frame, *instruction));
       } else if (instruction->opcode == Opcode::call_function) {
         const auto called = frames_.c_function(object);
-        if (called && called->name == "imp.acquire_lock") keeps = true;
-        if (called && called->name == "imp.release_lock") keeps = false;
+        if (called && called->name == names().acquire_import_lock) keeps = true;
+        if (called && called->name == names().release_import_lock) keeps = false;
         object = {};
       } else {
         object = frames_.variable(frame, *instruction);

@@ -32,6 +32,7 @@ class ImportReader {
   std::vector<ThreadStart> starts(const std::vector<RawFrame>& frames, std::size_t outermost);
 
  private:
+  [[nodiscard]] const Names& names() const { return *library_.names; }
   /// The name that the frame is importing: by a statement or by a call.
   std::optional<std::string> imported_name(const RawFrame& frame);
   /// Whether such an import begins with the import lock: imp.load_module and reload do not.

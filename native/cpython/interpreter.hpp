@@ -6,8 +6,11 @@
 #include <vector>
 
 #include "base/address.hpp"
+#include "cpython/frames.hpp"
 #include "cpython/layout.hpp"
 #include "cpython/locks.hpp"
+#include "cpython/names.hpp"
+#include "cpython/objects.hpp"
 #include "cpython/variables.hpp"
 #include "elf/elf_file.hpp"
 #include "model/snapshot.hpp"
@@ -15,14 +18,21 @@
 
 namespace importlock {
 
-/// The exported type objects by which objects of the target are recognised; null where missing.
-struct TypeObjects {
-  Address type, class_object, instance, code, frame, string, unicode, dict, integer, boolean,
-      long_integer, function, method, c_function, module, tuple, list, cell;
+struct Interpreter;
+
+/// How a version of CPython is read: chosen once, by find_interpreter(), and handed down.
+struct Version {
+  const Names* names;
+  std::unique_ptr<Objects> (*objects)(Memory&, const Layout&, const TypeObjects&);
+  std::unique_ptr<FrameReader> (*frames)(Objects&);
+  /// The GIL, and the thread that has it. Both throw FaultError, FormatError.
+  LockFacts (*gil_lock)(Objects&, const Interpreter&);
+  std::optional<PthreadId> (*gil_holder)(Objects&, const Interpreter&);
 };
 
-/// The CPython 2.7 found in a target.
+/// The CPython found in a target.
 struct Interpreter {
+  const Version* version = nullptr;
   std::string image;              ///< path as the target names it
   std::unique_ptr<ElfFile> file;  ///< that file, opened on this machine
   LoadBias bias{};
@@ -32,6 +42,18 @@ struct Interpreter {
   Variables variables;
   TypeObjects types;
 };
+
+/// The address of a variable; throws FormatError where there is none.
+Address require(const Known<Address>& variable);
+
+/// One address for the exported `name`, or why there is none.
+Known<Address> address_of(const SymbolsByName& symbols, LoadBias bias, std::string_view name);
+
+/// What PyThreadState.thread_id says.
+PthreadId ident_of(Objects& objects, Address thread_state);
+
+/// The frame that a PyThreadState executes; null where it executes none.
+Address innermost_frame(Objects& objects, Address thread_state);
 
 /// Finds the image that holds CPython 2.7 and the addresses of its variables. What is refused or
 /// missing goes to `problems`. Throws TargetError where the target has no CPython 2.7, is of

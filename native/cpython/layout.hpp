@@ -4,10 +4,9 @@
 
 namespace importlock {
 
-/// Where CPython 2.7 keeps the fields that we read: byte offsets under CPython's own names, for one
-/// build variant. 2.7.0 to 2.7.18 agree; a pydebug build (Py_TRACE_REFS) puts two pointers before
-/// every object. Sources: Include/object.h, pystate.h, frameobject.h, code.h, stringobject.h and
-/// their like; measured with gdb's ptype on 2.7.5, 2.7.8 and 2.7.18.
+/// Where a version of CPython keeps the fields that we read: byte offsets under CPython's own
+/// names, for one build variant. The tables stand in layouts/; what a version does not have is 0 in
+/// its table, and no reader of that version asks for it.
 struct Layout {
   using Offset = std::uint64_t;
 
@@ -37,7 +36,7 @@ struct Layout {
   } try_block;
   struct {
     Offset ob_shash, ob_sval;
-  } string;
+  } bytes;  // a str of 2.7
   struct {
     Offset length, str;
   } unicode;
@@ -87,8 +86,5 @@ struct Layout {
     Offset lock_lock;
   } lock;
 };
-
-/// The layout of a build with pointers of `word` bytes (4 or 8).
-Layout layout_for(unsigned word, bool pydebug, unsigned unicode_width);
 
 }  // namespace importlock

@@ -1,6 +1,5 @@
 #include "cpython/library.hpp"
 
-#include <array>
 #include <string_view>
 
 #include "base/error.hpp"
@@ -8,36 +7,6 @@
 namespace importlock {
 
 namespace {
-
-struct Place {
-  std::string_view module, type, name;
-  Function function;
-};
-
-// Lib/threading.py, Lib/Queue.py, Lib/subprocess.py, Lib/multiprocessing/{pool,process}.py,
-// Lib/encodings/__init__.py and Lib/importlib/__init__.py of 2.7. `__enter__` of RLock and
-// Semaphore is `acquire` itself.
-constexpr std::array places{
-    Place{"threading", "Thread", "start", Function::thread_start},
-    Place{"threading", "Thread", "join", Function::thread_join},
-    Place{"threading", "_Condition", "wait", Function::condition_wait},
-    Place{"threading", "_Condition", "_acquire_restore", Function::condition_acquire_restore},
-    Place{"threading", "_Condition", "__enter__", Function::condition_enter},
-    Place{"threading", "_Event", "wait", Function::event_wait},
-    Place{"threading", "_Semaphore", "acquire", Function::semaphore_acquire},
-    Place{"threading", "_RLock", "acquire", Function::rlock_acquire},
-    Place{"threading", "_RLock", "_acquire_restore", Function::rlock_acquire_restore},
-    Place{"Queue", "Queue", "get", Function::queue_get},
-    Place{"Queue", "Queue", "put", Function::queue_put},
-    Place{"Queue", "Queue", "join", Function::queue_join},
-    Place{"multiprocessing.pool", "ApplyResult", "wait", Function::pool_result_wait},
-    Place{"multiprocessing.pool", "Pool", "_handle_workers", Function::pool_handle_workers},
-    Place{"multiprocessing.process", "Process", "join", Function::process_join},
-    Place{"subprocess", "Popen", "wait", Function::popen_wait},
-    Place{"subprocess", "Popen", "communicate", Function::popen_communicate},
-    Place{"encodings", "", "search_function", Function::codec_search},
-    Place{"importlib", "", "import_module", Function::import_module},
-};
 
 constexpr std::size_t most_threads = 100'000;
 
@@ -49,9 +18,9 @@ bool Library::owns(std::string_view file) const {
          file.find("dist-packages/") == std::string_view::npos;
 }
 
-Library read_library(Objects& objects, Address modules) {
+Library read_library(Objects& objects, Address modules, const Names& names) {
   const auto& layout = objects.layout();
-  Library library;
+  Library library(names);
   library.modules = modules;
   // What one step cannot read is no reason to do without the others.
   const auto step = [&](const auto& read) {
@@ -61,7 +30,7 @@ Library read_library(Objects& objects, Address modules) {
       if (library.problem.empty()) library.problem = error.what();
     }
   };
-  const auto read_place = [&](const Place& place) {
+  const auto read_place = [&](const Names::Place& place) {
     auto scope = objects.item(modules, place.module);
     if (!place.type.empty()) scope = objects.attribute(scope, place.type);
     auto function = objects.attribute(scope, place.name);
@@ -79,16 +48,11 @@ Library read_library(Objects& objects, Address modules) {
       library.files.insert(std::move(*file));
     }
   };
-  for (const auto& place : places) step([&] { read_place(place); });
+  for (const auto& place : names.places) step([&] { read_place(place); });
   const auto take = [&](Address& into, std::string_view module, std::string_view name) {
     step([&] { into = objects.attribute(objects.item(modules, module), name); });
   };
-  take(library.thread, "threading", "Thread");
-  take(library.rlock, "threading", "_RLock");
-  take(library.condition, "threading", "_Condition");
-  take(library.process_lock, "multiprocessing.synchronize", "Lock");
-  take(library.process_rlock, "multiprocessing.synchronize", "RLock");
-  take(library.lock, "thread", "LockType");
+  for (const auto& type : names.types) take(library.*type.member, type.module, type.name);
   Address active;
   take(active, "threading", "_active");
   step([&] {

@@ -8,43 +8,24 @@
 #include <unordered_set>
 
 #include "base/address.hpp"
+#include "cpython/names.hpp"
 #include "cpython/objects.hpp"
 
 namespace importlock {
 
-/// Functions of the standard library in which threads wait, or which import for others.
-enum class Function {
-  thread_start,
-  thread_join,
-  condition_wait,
-  condition_acquire_restore,
-  condition_enter,
-  event_wait,
-  semaphore_acquire,
-  rlock_acquire,
-  rlock_acquire_restore,
-  queue_get,
-  queue_put,
-  queue_join,
-  pool_result_wait,
-  pool_handle_workers,
-  process_join,
-  popen_wait,
-  popen_communicate,
-  codec_search,
-  import_module,
-};
-
 /// What of the standard library one interpreter of the target has loaded. Functions are known by
 /// the addresses of their code objects, so that an application's `wait` is not taken for theirs.
 struct Library {
+  explicit Library(const Names& version) : names(&version) {}
+
+  const Names* names;
   std::unordered_map<Address, Function> functions;  ///< by code object
   std::unordered_set<std::string> files;            ///< co_filename of those functions
   std::string folder;                               ///< of its files; empty where unknown
   std::string problem;                              ///< why it is not whole; empty where it is
   Address thread, rlock, condition;                 ///< classes of threading
   Address process_lock, process_rlock;              ///< classes of multiprocessing.synchronize
-  Address lock;                                     ///< thread.LockType
+  Address lock;                                     ///< the type of locks: thread.LockType
   Address modules;                                  ///< sys.modules
   std::unordered_map<PthreadId, Address> active;    ///< threading._active: ident to Thread
 
@@ -59,6 +40,6 @@ struct Library {
 
 /// Looks the library up in sys.modules of an interpreter. What is not loaded stays null, and so
 /// does what cannot be read, of which `problem` tells.
-Library read_library(Objects& objects, Address modules);
+Library read_library(Objects& objects, Address modules, const Names& names);
 
 }  // namespace importlock

@@ -1,5 +1,8 @@
 #include "cpython/locks.hpp"
 
+#include <array>
+#include <string_view>
+
 #include "base/error.hpp"
 
 namespace importlock {
@@ -49,6 +52,29 @@ LockKind allocated_lock_kind(Memory& memory, Address address, Architecture archi
   } catch (const FaultError&) {
     return LockKind::semaphore;
   }
+}
+
+LockKind lock_kind_of(Memory& memory, const ElfFile& file, Architecture architecture,
+                      std::initializer_list<Known<Address>> variables) {
+  constexpr std::array<std::string_view, 2> calls{"sem_wait", "pthread_cond_wait"};
+  const auto called = file.mentioned(calls);
+  const bool semaphores = called.contains(calls[0]);
+  const bool conditions = called.contains(calls[1]);
+  if (semaphores != conditions) {
+    return semaphores ? LockKind::semaphore : LockKind::mutex_and_condition;
+  }
+  // A program around the interpreter may call both, and one that is linked statically names none.
+  for (const auto& variable : variables) {
+    if (!variable) continue;
+    try {
+      const Address lock{word_size(architecture) == 8 ? memory.value<std::uint64_t>(*variable)
+                                                      : memory.value<std::uint32_t>(*variable)};
+      if (!lock.is_null()) return allocated_lock_kind(memory, lock, architecture);
+    } catch (const FaultError&) {
+      // The other one may be there.
+    }
+  }
+  return LockKind::semaphore;
 }
 
 LockFacts lock_facts(Memory& memory, Address address, LockKind kind, Architecture architecture) {

@@ -1,8 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 
+#include "base/address.hpp"
 #include "base/architecture.hpp"
+#include "base/known.hpp"
+#include "elf/elf_file.hpp"
 #include "model/snapshot.hpp"
 #include "target/memory.hpp"
 
@@ -15,6 +19,11 @@ enum class LockKind { semaphore, mutex_and_condition };
 /// functions: by the size that glibc's malloc keeps before it. A semaphore where that tells
 /// nothing.
 LockKind allocated_lock_kind(Memory& memory, Address address, Architecture architecture);
+
+/// How the locks of the program `file` are built: by the functions that it calls, or else by the
+/// first lock that there is in the `variables`, which are pointers to one.
+LockKind lock_kind_of(Memory& memory, const ElfFile& file, Architecture architecture,
+                      std::initializer_list<Known<Address>> variables);
 
 /// The PyThread_type_lock at `address`, which may be null. `locked` is missing where its memory
 /// cannot be read.

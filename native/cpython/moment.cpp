@@ -20,8 +20,8 @@ void read_states(Objects& objects, Address head, std::unordered_map<PthreadId, A
     for (auto state = objects.pointer(interpreter + layout.interpreter_state.tstate_head);
          !state.is_null() && seen.insert(state).second && seen.size() < most_states;
          state = objects.pointer(state + layout.thread_state.next)) {
-      const PthreadId ident{objects.pointer(state + layout.thread_state.thread_id).value()};
-      const auto frame = objects.pointer(state + layout.thread_state.frame);
+      const auto ident = ident_of(objects, state);
+      const auto frame = innermost_frame(objects, state);
       // Of several sub-interpreters, the one in which the thread has frames.
       if (!frame.is_null() || !frames.contains(ident)) frames[ident] = frame;
     }
@@ -31,7 +31,8 @@ void read_states(Objects& objects, Address head, std::unordered_map<PthreadId, A
 }  // namespace
 
 Moment moment_of(const Target& target, Memory& memory, const Interpreter& interpreter) {
-  Objects objects(memory, interpreter.layout, interpreter.types);
+  const auto readers = interpreter.version->objects(memory, interpreter.layout, interpreter.types);
+  auto& objects = *readers;
   Moment moment;
   const auto word = [&](const Known<Address>& variable) {
     try {
@@ -50,12 +51,13 @@ Moment moment_of(const Target& target, Memory& memory, const Interpreter& interp
   Address gil;
   std::uint64_t gil_size = 0;
   try {
-    if (variables.interpreter_lock) {
-      const auto facts = lock_facts(memory, objects.pointer(*variables.interpreter_lock),
-                                    interpreter.lock_kind, interpreter.architecture);
-      gil = facts.address;
-      gil_size = facts.size;
-    }
+    const auto facts = interpreter.version->gil_lock(objects, interpreter);
+    gil = facts.address;
+    gil_size = facts.size;
+  } catch (const Error&) {
+    // Then a turn with it counts as a wait.
+  }
+  try {
     if (variables.interp_head) read_states(objects, *variables.interp_head, moment.frames);
   } catch (const Error&) {
     // A list that breaks off is what movement() sees, or what capture() reports.

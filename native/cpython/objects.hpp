@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,38 +12,66 @@
 
 #include "base/address.hpp"
 #include "base/architecture.hpp"
-#include "cpython/interpreter.hpp"
+#include "cpython/layout.hpp"
 #include "target/memory.hpp"
 
 namespace importlock {
 
-/// Reads objects of CPython 2.7 in the target. Every length that the target gives is bounded.
+/// The exported type objects by which objects of the target are recognised; null where missing, as
+/// those are that the version does not have. `bytes` is PyString_Type in CPython 2, `integer` is
+/// PyInt_Type, and class_object and instance are of its old-style classes.
+struct TypeObjects {
+  Address type, class_object, instance, code, frame, bytes, unicode, dict, integer, boolean,
+      long_integer, function, method, c_function, method_descriptor, module, tuple, list, cell;
+};
+
+/// How repr() marks the literals of a version.
+struct Literals {
+  std::string_view bytes_prefix, text_prefix, long_suffix;
+};
+
+/// Reads objects of CPython in the target. Every length that the target gives is bounded.
 /// Functions that return an optional or a null Address do so where the object is not of the kind
 /// asked for; all throw FaultError where memory cannot be read, FormatError where a length is
-/// absurd.
+/// absurd. What differs between versions is virtual; v2/ and v3/ hold it.
 class Objects {
  public:
   Objects(Memory& memory, const Layout& layout, const TypeObjects& types)
       : memory_(memory), layout_(layout), types_(types) {}
+  virtual ~Objects() = default;
+  Objects(const Objects&) = delete;
+  Objects& operator=(const Objects&) = delete;
 
   [[nodiscard]] Memory& memory() const { return memory_; }
   [[nodiscard]] const Layout& layout() const { return layout_; }
   [[nodiscard]] const TypeObjects& types() const { return types_; }
+  [[nodiscard]] virtual Literals literals() const = 0;
 
-  Address pointer(Address at);
+  Address pointer(Address at) {
+    return layout_.word == 8 ? Address{memory_.value<std::uint64_t>(at)}
+                             : Address{memory_.value<std::uint32_t>(at)};
+  }
   /// ob_type.
-  Address type_of(Address object);
+  Address type_of(Address object) { return pointer(object + layout_.object.ob_type); }
   bool is(Address object, Address type) { return !object.is_null() && type_of(object) == type; }
   /// Whether the object's type is `base` or derives from it, by tp_base.
   bool derives_from(Address object, Address base);
-  /// A str as it is, a unicode as UTF-8; cut after `most` bytes or characters.
-  std::optional<std::string> text(Address object, std::size_t most = 4096);
+  /// Text as the version's programs know it, as UTF-8: a unicode, and a str of CPython 2 as it is;
+  /// cut after `most` bytes or characters.
+  std::optional<std::string> text(Address object, std::size_t most = 4096) {
+    return object.is_null() ? std::nullopt : read_text(object, most);
+  }
+  /// The characters or bytes of such text, or of bytes, uncut.
+  virtual std::uint64_t length(Address object) = 0;
   /// The text of a name: interned strings recur, and are read once. Empty where it is none.
-  std::string name(Address object);
-  /// The bytes of a str, such as co_code; throws FormatError where it is none or too long.
-  std::vector<std::byte> string_bytes(Address object);
+  std::string name(Address object) { return known_name(object).value_or(""); }
+  /// The bytes of a str of CPython 2 or of bytes, such as co_code; throws FormatError where it is
+  /// none or too long.
+  std::vector<std::byte> bytes(Address object);
   /// An int, bool or long that fits.
-  std::optional<std::int64_t> integer(Address object);
+  virtual std::optional<std::int64_t> integer(Address object) = 0;
+  /// A float, or an int as integer() has it.
+  std::optional<double> real(Address object);
   /// A pthread id that CPython keeps in a long or in an int object: negative at times on 32 bits.
   [[nodiscard]] PthreadId ident(std::int64_t number) const {
     return PthreadId{to_word(static_cast<std::uint64_t>(number), layout_.word)};
@@ -51,36 +80,45 @@ class Objects {
   std::vector<Address> items(Address sequence, std::size_t most);
 
   /// Calls `visit(key, value)` for each item of a dict until it returns false.
-  void for_each_item(Address dict, const std::function<bool(Address, Address)>& visit);
+  virtual void for_each_item(Address dict, const std::function<bool(Address, Address)>& visit) = 0;
   /// The value of a str key in a dict, or null. Throws FormatError where it is not among the keys
   /// that can be read, but others cannot.
   Address item(Address dict, std::string_view key);
-  /// The attribute `name` in the object's own __dict__, or null: an instance of a class of either
+  /// The attribute `name` in the object's own __dict__, or null: an instance of a class of any
   /// style, a module, a class.
-  Address attribute(Address object, std::string_view name);
+  virtual Address attribute(Address object, std::string_view name) {
+    return item(dict_of(object), name);
+  }
   /// The __dict__ of the same, or null.
-  Address dict_of(Address object);
+  virtual Address dict_of(Address object) = 0;
   /// tp_name of a type, or the name of an old-style class.
-  std::string type_name(Address type);
+  virtual std::string type_name(Address type) {
+    return c_string(pointer(type + layout_.type.tp_name));
+  }
+  /// The class of an instance: its type, or what an old-style instance names.
+  virtual Address class_of(Address object) { return type_of(object); }
   /// A zero-terminated string of C, at most `most` bytes.
   std::string c_string(Address at, std::size_t most = 256);
 
- private:
-  /// The value of a key in a dict, or null, by looking at each item.
-  Address item_by_text(Address dict, std::string_view key);
-  /// The same by the key's hash, as the interpreter itself looks it up.
-  Address item_by_hash(Address dict, std::string_view key);
-  /// Whether the hash of a str can be told: it cannot where it is randomised (python -R).
-  bool knows_hashes(Address dict);
-  /// Objects/stringobject.c, string_hash, without a secret.
-  [[nodiscard]] std::uint64_t hash_of(std::string_view text) const;
+ protected:
+  virtual std::optional<std::string> read_text(Address object, std::size_t most) = 0;
+  /// The value of a key in a dict, or null.
+  virtual Address find(Address dict, std::string_view key) = 0;
+  /// The same by looking at each item.
+  Address find_by_text(Address dict, std::string_view key);
   /// At most 256 bytes of it; nothing where it is no string.
   const std::optional<std::string>& known_name(Address object);
+  /// As many digits as a C long has bits (Include/longintrepr.h), least significant first.
+  std::optional<std::int64_t> long_of_digits(Address first, std::uint64_t digits, bool negative);
+  /// A word of the target that is a signed number there.
+  [[nodiscard]] std::int64_t signed_word(Address at) {
+    return layout_.word == 8 ? memory_.value<std::int64_t>(at) : memory_.value<std::int32_t>(at);
+  }
 
+ private:
   Memory& memory_;
   const Layout& layout_;
   const TypeObjects& types_;
-  std::optional<bool> knows_hashes_;
   std::unordered_map<Address, std::optional<std::string>> names_;
   /// What item() found, by dict and key: threads that are alike look the same names up.
   std::unordered_map<Address, std::map<std::string, Address, std::less<>>> items_;

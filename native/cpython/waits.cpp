@@ -1,7 +1,6 @@
 #include "cpython/waits.hpp"
 
 #include <algorithm>
-#include <initializer_list>
 #include <string_view>
 
 #include "base/error.hpp"
@@ -20,22 +19,17 @@ FormatError unknown_lock() {
   return FormatError("the lock that it takes is not of the type that thread knows");
 }
 
-/// Whether code of that file and name is what the library is recognised by: Lib/threading.py and
-/// Lib/Queue.py.
-bool waits_by_name(const Code& code) {
-  const auto in = [&](std::string_view file) { return code.file.ends_with(file); };
-  const auto among = [&](std::initializer_list<std::string_view> names) {
-    return std::ranges::find(names, code.name) != names.end();
-  };
-  return (in("/python2.7/threading.py") &&
-          among({"wait", "join", "acquire", "_acquire_restore"})) ||
-         (in("/python2.7/Queue.py") && among({"get", "put", "join"}));
+/// Whether code of that file and name is what the library is recognised by.
+bool waits_by_name(const Code& code, const Names& names) {
+  return std::ranges::any_of(names.waiting_code, [&](const Names::WaitingCode& waiting) {
+    return code.name == waiting.name && code.file.ends_with(waiting.file);
+  });
 }
 
 }  // namespace
 
 std::optional<PthreadId> WaitReader::ident_of(Address thread) {
-  const auto ident = objects_.integer(objects_.attribute(thread, "_Thread__ident"));
+  const auto ident = objects_.integer(objects_.attribute(thread, names().thread.ident));
   if (!ident) return std::nullopt;
   // Idents are reused: it is this thread's only while threading itself says so.
   const auto active = library_.active.find(objects_.ident(*ident));
@@ -46,14 +40,14 @@ std::optional<PthreadId> WaitReader::ident_of(Address thread) {
 bool WaitReader::has_stopped(Address thread) {
   // Lib/threading.py, Thread.__bootstrap_inner and _after_fork: __stopped is set before the thread
   // is taken out of _active.
-  return objects_.integer(objects_.attribute(thread, "_Thread__stopped")).value_or(0) != 0;
+  return objects_.integer(objects_.attribute(thread, names().thread.stopped)).value_or(0) != 0;
 }
 
 WaitReader::Lock WaitReader::process_lock(Address semlock) {
   Lock lock;
   lock.address = semlock;
   lock.what = "Lock of multiprocessing";
-  lock.other_processes = true;
+  lock.kind = Kind::process_lock;
   return lock;
 }
 
@@ -74,11 +68,11 @@ std::optional<WaitReader::Lock> WaitReader::lock_of(Address object) {
       return process_lock(objects_.attribute(object, "_semlock"));
     }
     if (objects_.derives_from(object, library_.rlock)) {
-      auto lock = lock_of(objects_.attribute(object, "_RLock__block"));
+      auto lock = lock_of(objects_.attribute(object, names().rlock.block));
       if (!lock) return std::nullopt;
       lock->what = "RLock";
-      lock->reentrant = true;
-      const auto owner = objects_.attribute(object, "_RLock__owner");
+      lock->kind = Kind::rlock;
+      const auto owner = objects_.attribute(object, names().rlock.owner);
       if (const auto ident = objects_.integer(owner)) {
         lock->owner = objects_.ident(*ident);
       } else if (!is_none(owner)) {
@@ -87,7 +81,7 @@ std::optional<WaitReader::Lock> WaitReader::lock_of(Address object) {
       return lock;
     }
     if (!objects_.derives_from(object, library_.condition)) return std::nullopt;
-    object = objects_.attribute(object, "_Condition__lock");
+    object = objects_.attribute(object, names().condition.lock);
   }
   return std::nullopt;
 }
@@ -104,7 +98,7 @@ std::optional<WaitReader::Lock> WaitReader::lock_being_taken(const RawFrame& fra
           frames_.c_function(frames_.stack_slot(frame, static_cast<std::size_t>(depth) - 1));
       if (!exit) continue;
       if (!objects_.is(exit->self, library_.lock)) {
-        if (exit->name == "thread.lock.__exit__") throw unknown_lock();
+        if (exit->name == names().lock_exit) throw unknown_lock();
         continue;
       }
       call = "with";
@@ -120,7 +114,7 @@ std::optional<WaitReader::Lock> WaitReader::lock_being_taken(const RawFrame& fra
     return process_lock(callee->self);
   }
   if (!objects_.is(callee->self, library_.lock)) {
-    if (callee->name.starts_with("thread.lock.")) throw unknown_lock();
+    if (callee->name.starts_with(names().lock_methods)) throw unknown_lock();
     return std::nullopt;
   }
   call = "acquire";
@@ -138,17 +132,16 @@ std::optional<PythonWait> WaitReader::wait(const std::vector<RawFrame>& frames) 
     return i < frames.size() ? library_.function(frames[i].code_address) : std::nullopt;
   };
   for (std::size_t i = 0; i < std::min<std::size_t>(2, frames.size()); ++i) {
-    if (!function(i) && waits_by_name(*frames[i].code)) {
+    if (!function(i) && waits_by_name(*frames[i].code, names())) {
       throw FormatError("it waits in code of the library that no module there has");
     }
   }
   PythonWait wait;
   const auto take = [&](const Lock& lock) {
-    wait.kind = lock.reentrant ? Kind::rlock : Kind::lock;
+    wait.kind = lock.kind;
     wait.what = lock.what;
     wait.lock = lock.address;
     wait.thread = lock.owner;
-    wait.other_processes = lock.other_processes;
   };
 
   const auto innermost = function(0);
@@ -197,7 +190,8 @@ std::optional<PythonWait> WaitReader::wait(const std::vector<RawFrame>& frames) 
     case Function::thread_join: {
       const auto thread = frames_.argument(frames[1], 0);
       waits_in(Kind::join, "a thread", "Thread.join");
-      wait.what = objects_.text(objects_.attribute(thread, "_Thread__name")).value_or("a thread");
+      wait.what =
+          objects_.text(objects_.attribute(thread, names().thread.name)).value_or("a thread");
       wait.thread = ident_of(thread);
       if (!wait.thread && !has_stopped(thread)) {
         throw FormatError("threading does not know the thread that is joined");
@@ -208,7 +202,31 @@ std::optional<PythonWait> WaitReader::wait(const std::vector<RawFrame>& frames) 
   }
   wait.frame = caller(frames, 0);
   wait.name = receiver(frames[wait.frame], wait.call.substr(wait.call.find('.') + 1));
+  if (wait.timed) {
+    wait.seconds_left = seconds_left(frames[0], timeout);
+    find_loop(wait, frames);
+  }
   return wait;
+}
+
+std::optional<double> WaitReader::seconds_left(const RawFrame& frame, Address timeout) {
+  // Lib/threading.py of 2.7, Condition.wait polls and keeps what is left, renewed every 50 ms.
+  const auto& variables = frame.code->variables;
+  for (std::size_t i = 0; i < variables.size(); ++i) {
+    if (objects_.name(variables[i]) != "remaining") continue;
+    if (const auto left = objects_.real(frames_.argument(frame, i))) return std::max(*left, 0.0);
+  }
+  return objects_.real(timeout);
+}
+
+void WaitReader::find_loop(PythonWait& wait, const std::vector<RawFrame>& frames) {
+  for (auto i = wait.frame; i < frames.size(); ++i) {
+    const auto line = frames_.loop_around(frames[i]);
+    if (!line) continue;
+    wait.loop = i;
+    wait.loop_line = *line;
+    return;
+  }
 }
 
 const std::string& WaitReader::expression(const RawFrame& frame, std::size_t end,
@@ -280,7 +298,7 @@ Address WaitReader::released_in(const RawFrame& frame, std::size_t handler, std:
 
 std::optional<HeldLock> WaitReader::held_by(const RawFrame& frame, const Block& block,
                                             PthreadId ident) {
-  const bool with = block.type == Opcode::setup_with;
+  const bool with = block.kind == Block::Kind::with;
   HeldLock held;
   Address object;
   if (with && block.level > 0) {
@@ -290,12 +308,12 @@ std::optional<HeldLock> WaitReader::held_by(const RawFrame& frame, const Block& 
     } else if (objects_.is(exit, objects_.types().method)) {
       object = objects_.pointer(exit + objects_.layout().method.im_self);
     }
-  } else if (block.type == Opcode::setup_finally) {
+  } else if (block.kind == Block::Kind::try_finally) {
     object = released_in(frame, block.handler, held.name);
   }
   const auto lock = lock_of(object);
   if (!lock || lock->address.is_null()) return std::nullopt;
-  if (lock->reentrant && lock->owner != ident) {
+  if (lock->kind == Kind::rlock && lock->owner != ident) {
     // Unless the block itself has let go of it, for a thread that lives.
     const auto& known = library_.active;
     if (with && lock->owner && known.contains(ident) && !known.contains(*lock->owner)) {
@@ -308,8 +326,7 @@ std::optional<HeldLock> WaitReader::held_by(const RawFrame& frame, const Block& 
   held.shown = with ? HeldLock::Shown::with_block : HeldLock::Shown::finally_block;
   held.file = frame.code->file;
   held.line = frame.line;
-  // The block began at the SETUP_WITH or SETUP_FINALLY that names its handler; before a `finally`
-  // the lock was taken by the last `X.acquire()`.
+  // Before a `finally` the lock was taken by the last `X.acquire()`.
   const auto& code = frame.code->bytes;
   std::size_t acquired = 0;
   for (std::size_t at = 0; at < std::min(code.size(), block.handler);) {
@@ -319,8 +336,7 @@ std::optional<HeldLock> WaitReader::held_by(const RawFrame& frame, const Block& 
         frames_.name_operand(frame, *instruction) == "acquire" &&
         expression(frame, at, "") == held.name) {
       acquired = at;
-    } else if (instruction->opcode == block.type &&
-               instruction->next + instruction->argument == block.handler) {
+    } else if (frames_.enters(*instruction, block)) {
       const auto start = !with && acquired > 0 ? acquired : at;
       held.line = frames_.line_of(*frame.code, static_cast<int>(start));
       if (with) held.name = expression(frame, at, "");
@@ -336,7 +352,9 @@ std::vector<HeldLock> WaitReader::held(const std::vector<RawFrame>& frames, Pthr
   std::vector<HeldLock> result;
   // Locks that a Condition.wait further in has let go of.
   std::vector<Address> let_go;
-  for (const auto& frame : frames) {
+  std::vector<HeldLock> acquired;
+  for (std::size_t i = 0; i < frames.size(); ++i) {
+    const auto& frame = frames[i];
     try {
       for (const auto& block : frames_.blocks(frame)) {
         auto held = held_by(frame, block, ident);
@@ -345,8 +363,12 @@ std::vector<HeldLock> WaitReader::held(const std::vector<RawFrame>& frames, Pthr
             std::ranges::find(result, held->lock, &HeldLock::lock) != result.end()) {
           continue;
         }
+        held->frame = i;
         result.push_back(std::move(*held));
       }
+      const auto before = acquired.size();
+      add_acquired(frame, ident, acquired);
+      for (auto at = before; at < acquired.size(); ++at) acquired[at].frame = i;
       if (library_.function(frame.code_address) == Function::condition_wait) {
         if (const auto lock = lock_of(frames_.argument(frame, 0))) let_go.push_back(lock->address);
       }
@@ -355,7 +377,83 @@ std::vector<HeldLock> WaitReader::held(const std::vector<RawFrame>& frames, Pthr
       if (problem.empty()) problem = error.what();
     }
   }
+  for (auto& held : acquired) {
+    if (result.size() == most_held) break;
+    const auto known = std::ranges::find(result, held.lock, &HeldLock::lock);
+    if (known == result.end()) result.push_back(std::move(held));
+  }
   return result;
+}
+
+bool WaitReader::mentions(const RawFrame& frame, std::string_view name) {
+  const auto [entry, fresh] = mentions_.try_emplace({frame.code_address, name});
+  if (fresh) {
+    entry->second = std::ranges::any_of(frame.code->names,
+                                        [&](Address text) { return objects_.name(text) == name; });
+  }
+  return entry->second;
+}
+
+std::optional<WaitReader::Lock> WaitReader::lock_or_nothing(Address object) {
+  try {
+    return lock_of(object);
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+Address WaitReader::attribute_or_null(Address object, std::string_view name) {
+  try {
+    return objects_.attribute(object, name);
+  } catch (const Error&) {
+    return {};
+  }
+}
+
+void WaitReader::add_acquired(const RawFrame& frame, PthreadId ident,
+                              std::vector<HeldLock>& acquired) {
+  if (!mentions(frame, "acquire") || library_.owns(frame.code->file)) return;
+  const auto end = static_cast<std::size_t>(std::max(frame.lasti, 0));
+  const auto first = static_cast<std::ptrdiff_t>(acquired.size());
+  Address object;
+  std::string method;
+  std::size_t loaded = 0;
+  for (std::size_t at = 0; at < end;) {
+    const auto instruction = frames_.step(frame, at);
+    if (!instruction) break;
+    if (instruction->opcode == Opcode::load_attr) {
+      method = frames_.name_operand(frame, *instruction);
+      loaded = at;
+      if (method != "acquire" && method != "release") {
+        object = attribute_or_null(object, method);
+        method.clear();
+      }
+    } else if (instruction->opcode == Opcode::call_function && !method.empty()) {
+      if (const auto lock = lock_or_nothing(object); lock && !lock->address.is_null()) {
+        const auto known =
+            std::find_if(acquired.begin() + first, acquired.end(),
+                         [&](const HeldLock& held) { return held.lock == lock->address; });
+        if (known != acquired.end()) acquired.erase(known);
+        const bool owned = lock->kind != Kind::rlock || lock->owner == ident;
+        if (method == "acquire" && owned && acquired.size() < most_held) {
+          HeldLock held;
+          held.lock = lock->address;
+          held.what = lock->what;
+          held.name = expression(frame, loaded, "");
+          held.shown = HeldLock::Shown::acquire_call;
+          held.file = frame.code->file;
+          held.line = frames_.line_of(*frame.code, static_cast<int>(loaded));
+          acquired.push_back(std::move(held));
+        }
+      }
+      method.clear();
+      object = {};
+    } else {
+      method.clear();
+      object = frames_.variable(frame, *instruction);
+    }
+    at = instruction->next;
+  }
 }
 
 }  // namespace importlock

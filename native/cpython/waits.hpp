@@ -3,7 +3,9 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "cpython/frames.hpp"
@@ -36,9 +38,9 @@ class WaitReader {
     Address address;  ///< of Python/thread_pthread.h's lock, or of the SemLock object
     const char* what = "Lock";
     std::optional<PthreadId> owner;  ///< of an RLock
-    bool other_processes = false;
-    bool reentrant = false;
+    PythonWait::Kind kind = PythonWait::Kind::lock;
   };
+  [[nodiscard]] const Names& names() const { return *library_.names; }
   bool has_stopped(Address thread);
   bool is_none(Address object);
   static Lock process_lock(Address semlock);
@@ -50,6 +52,18 @@ class WaitReader {
   Address released_in(const RawFrame& frame, std::size_t handler, std::string& name);
   /// The lock of a `with` or `finally` block in progress.
   std::optional<HeldLock> held_by(const RawFrame& frame, const Block& block, PthreadId ident);
+  /// The locks that a frame has called acquire() of, and not yet release(), as its code runs
+  /// straight down.
+  void add_acquired(const RawFrame& frame, PthreadId ident, std::vector<HeldLock>& acquired);
+  /// The lock that an object is, or nothing where it is none or cannot be read.
+  std::optional<Lock> lock_or_nothing(Address object);
+  Address attribute_or_null(Address object, std::string_view name);
+  /// Whether the code mentions `name`.
+  bool mentions(const RawFrame& frame, std::string_view name);
+  /// How long a wait in Condition.wait goes on at most; nothing where it is not timed.
+  std::optional<double> seconds_left(const RawFrame& frame, Address timeout);
+  /// Finds the loop that a timed wait is made in.
+  void find_loop(PythonWait& wait, const std::vector<RawFrame>& frames);
   /// What the frame calls the object whose `method` it calls, or that a `with` statement takes.
   std::string receiver(const RawFrame& frame, std::string_view method);
   /// The text of the loads before `end`, such as "self.lock"; of those before the last load of the
@@ -63,6 +77,7 @@ class WaitReader {
   const Library& library_;
   /// By code object, `end` and `method`: threads that are alike ask for the same.
   std::map<std::tuple<Address, std::size_t, std::string>, std::string> expressions_;
+  std::map<std::pair<Address, std::string_view>, bool> mentions_;  ///< by code object
 };
 
 }  // namespace importlock

@@ -26,165 +26,221 @@ bool may_import(const ThreadFacts& thread) {
          });
 }
 
-/// Draws the verdict from the findings.
+/// Draws the verdict from the findings: each step concludes where its facts hold, in the order of
+/// the kinds (docs/verdicts.md).
 class Judgement {
  public:
   explicit Judgement(Snapshot snapshot)
       : found_(std::move(snapshot)), words_(found_), report_(found_.report) {}
 
   Report run() {
-    conclude();
+    static_cast<void>(found_deadlock_of_locks() || found_circle_of_joins() || found_orphan() ||
+                      found_total_hang() || found_stall() || found_import());
     return std::move(report_);
   }
 
  private:
-  void conclude() {
-    switch (report_.import_lock_state) {
-      case ImportLockState::unknown: conclude_unknown(); return;
-      case ImportLockState::free:
-      case ImportLockState::never_used: conclude_free(); return;
-      case ImportLockState::held: break;
-    }
-    if (found_.owner) {
-      conclude_with_owner();
-    } else {
-      conclude_without_owner();
-    }
-  }
+  using Contended = Findings::Contended;
+  using Cycle = std::vector<Index>;
 
-  void conclude_unknown() {
-    auto& verdict = report_.verdict;
-    verdict.kind = VerdictKind::unknown;
-    verdict.summary = "The state of the import lock could not be read.";
-    verdict.advice = report_.import_lock.found_by
-                         ? "See the problems below."
-                         : "Install the debug symbols of this Python (Debian: python2.7-dbg), or "
-                           "point gdb to them with 'set debug-file-directory', and run it again.";
-  }
+  Verdict& verdict() { return report_.verdict; }
+  void add_evidence(std::string sentence) { verdict().evidence.push_back(std::move(sentence)); }
 
-  /// Locks that no living thread can release: a fork leaves them behind in the child.
-  void add_abandoned_locks() {
-    for (const auto& thread : report_.threads) {
-      const auto& seen = thread.facts.wait;
-      if (!thread.waits_for || thread.waits_for->kind != WaitKind::rlock || !seen ||
-          !seen->thread || found_.by_ident(*seen->thread)) {
-        continue;
-      }
-      report_.verdict.evidence.push_back(fmt::format(
-          "{}, which no living thread holds: its holder has ended, or was not forked along.",
-          wait_sentence(thread)));
-    }
-  }
-
-  void conclude_free() {
-    auto& verdict = report_.verdict;
-    if (report_.import_lock_state == ImportLockState::never_used) {
-      // Python/import.c, _PyImport_AcquireLock: the first import makes it.
-      const auto user = std::ranges::find_if(report_.threads, [](const ThreadReport& thread) {
-        return thread.facts.lwp && !thread.facts.importing.empty();
-      });
-      if (report_.import_lock.owner && *report_.import_lock.owner) {
-        verdict.summary = "The import lock is said never to have been used, but it has an owner.";
-        verdict.advice = "See the problems below.";
-        report_.problems.emplace_back("import_lock is null though import_lock_thread is set");
-        return;
-      }
-      if (!report_.problems.empty()) {
-        verdict.summary =
-            "The import lock is said never to have been used, but not all could be read.";
-        verdict.advice = "See the problems below.";
-        return;
-      }
-      if (user != report_.threads.end()) {
-        verdict.summary = fmt::format(
-            "The import lock is said never to have been used, but {} "
-            "is importing.",
-            label(user->facts));
-        verdict.advice = "See the problems below.";
-        report_.problems.emplace_back("import_lock is null while a module is imported");
-        return;
-      }
-    }
-    verdict.kind = VerdictKind::free;
-    const std::string start = report_.import_lock_state == ImportLockState::free
-                                  ? "The import lock is free"
-                                  : "The import lock has never been used";
-    const auto cycles = found_.graph().certain_cycles();
-    if (!cycles.empty()) {
-      set_cycle(cycles.front());
-      verdict.summary = fmt::format("{}, but {}.", start, words_.cycle_clause(cycles.front()));
-      add_cycle_evidence(cycles.front());
-      for (Index i = 1; i < cycles.size(); ++i) {
-        verdict.evidence.push_back(fmt::format("Also, {}.", words_.cycle_clause(cycles[i])));
-      }
-      verdict.advice = words_.advice_for_cycle_without_import(cycles.front());
-    } else if (report_.gil_stuck) {
-      verdict.summary = fmt::format("{}, but {}.", start, words_.stuck_gil_clause());
-      verdict.advice = words_.stuck_gil_advice();
-    } else {
-      verdict.summary = start + "; it holds nobody up.";
-    }
-    add_abandoned_locks();
-  }
-
-  void conclude_with_owner() {
+  /// A lock whose holder cannot go on, in a cycle of waits.
+  bool found_deadlock_of_locks() {
     const auto graph = found_.graph();
-    const auto patient = graph.can_progress(TimeOuts::are_ignored_on_the_path, false, found_.owner);
-    if (!patient[*found_.owner] && !found_.import_waiters.empty()) {
-      auto cycle = graph.cycle_through(*found_.owner, patient, suspects());
-      if (cycle.empty()) cycle = graph.cycle_behind(*found_.owner);
+    for (const auto& lock : found_.contended()) {
+      if (!found_.waits(lock.holder)) continue;
+      const auto patient =
+          graph.can_progress(TimeOuts::are_ignored_on_the_path, false, lock.holder);
+      if (patient[lock.holder]) continue;
+      auto cycle = graph.cycle_through(lock.holder, patient, suspects(lock));
+      if (cycle.empty()) cycle = graph.cycle_behind(lock.holder);
+      if (cycle.empty()) continue;
       const auto any_ends = [&](Index i) { return graph.nodes()[i].any; };
       const bool all = found_.all_thread_states && !found_.has_parted_threads();
       if (!all && std::ranges::any_of(cycle, any_ends)) {
-        conclude_doubtful("a thread that could end its wait may not have been read");
-        return;
+        conclude_doubtful(lock, "a thread that could end its wait may not have been read");
+        return true;
       }
-      if (!cycle.empty()) {
-        report_.verdict.certain =
-            !graph.can_progress(TimeOuts::end_the_wait, true, found_.owner)[*found_.owner];
-        conclude_deadlock(cycle);
-        return;
-      }
+      verdict().certain =
+          !graph.can_progress(TimeOuts::end_the_wait, true, lock.holder)[lock.holder];
+      conclude_deadlock(lock, cycle);
+      return true;
     }
-    const auto cycles = graph.certain_cycles();
-    const auto own = std::ranges::find_if(cycles, [&](const auto& cycle) {
-      return std::ranges::find(cycle, *found_.owner) != cycle.end();
-    });
-    if (own != cycles.end()) {
-      auto cycle = *own;
-      std::rotate(cycle.begin(), std::ranges::find(cycle, *found_.owner), cycle.end());
-      report_.verdict.certain =
-          std::ranges::none_of(cycle, [&](Index i) { return found_.wait(i).timed; });
-      conclude_deadlock(cycle);
-      return;
-    }
-    if (const auto doubt = this->doubt(); !doubt.empty()) {
-      conclude_doubtful(doubt);
-      return;
-    }
-    const auto& waits = report_.threads.at(*found_.owner).waits_for;
-    const bool others_wait =
-        !found_.import_waiters.empty() || (report_.gil_stuck && is_stuck_in_gil());
-    const bool runs = !waits || (waits->kind == WaitKind::gil && !report_.gil_stuck);
-    if (others_wait && !runs) {
-      conclude_stalled(patient);
-    } else {
-      conclude_importing();
-    }
-    for (const auto& cycle : cycles) {
-      report_.verdict.evidence.push_back(
-          fmt::format("Apart from the import lock, {}.", words_.cycle_clause(cycle)));
-    }
-    add_abandoned_locks();
+    return false;
   }
 
-  void conclude_doubtful(const std::string& doubt) {
-    auto& verdict = report_.verdict;
-    verdict.kind = VerdictKind::unknown;
-    verdict.summary =
-        fmt::format("{} holds the import lock{}, but {}.", label(found_.facts(*found_.owner)),
-                    words_.while_importing(), doubt);
-    verdict.advice = "See the problems below.";
+  bool found_circle_of_joins() {
+    for (const auto& cycle : found_.graph().certain_cycles()) {
+      const auto wait = [&](Index i) { return found_.wait(i); };
+      if (std::ranges::any_of(cycle, [&](Index i) { return wait(i).timed && !wait(i).looped; })) {
+        continue;
+      }
+      verdict().certain = std::ranges::none_of(cycle, [&](Index i) { return wait(i).timed; });
+      conclude_circle(cycle);
+      return true;
+    }
+    return false;
+  }
+
+  /// A thread that waits for a lock which nobody is left to release.
+  bool found_orphan() {
+    if (report_.import_lock_state == ImportLockState::held && !found_.owner &&
+        !found_.import_waiters.empty()) {
+      conclude_without_owner();
+      return true;
+    }
+    std::vector<Index> orphans;
+    for (Index i = 0; i < report_.threads.size(); ++i) {
+      if (!found_.waits(i) || !found_.wait(i).orphaned) continue;
+      if (!found_.wait(i).timed || found_.wait(i).looped) orphans.push_back(i);
+    }
+    if (orphans.empty()) return false;
+    std::ranges::stable_sort(orphans, {}, [&](Index i) { return found_.wait(i).kind; });
+    conclude_orphaned(orphans);
+    return true;
+  }
+
+  /// No thread of the process can go on: each waits for what any other could bring about.
+  bool found_total_hang() {
+    if (!found_.all_thread_states || found_.has_parted_threads()) return false;
+    const auto main = found_.main_thread();
+    if (!main || !found_.waits(*main) || found_.facts(*main).exiting) return false;
+    const auto graph = found_.graph();
+    const auto progress = graph.can_progress(TimeOuts::end_the_wait, true, {});
+    if (progress[*main]) return false;
+    // At the end of the waits for one certain thread is one that any other could wake.
+    auto last = *main;
+    for (Index steps = 0; graph.nodes()[last].by && steps < report_.threads.size(); ++steps) {
+      last = *graph.nodes()[last].by;
+    }
+    if (!graph.nodes()[last].any) return false;
+    if (last == *main && found_.signals_interrupt_waits) return false;
+    const auto cycle = graph.cycle_through(last, progress, {});
+    if (cycle.empty()) {
+      conclude_forsaken(last);
+    } else {
+      conclude_circle(cycle);
+    }
+    return true;
+  }
+
+  /// A lock of imports or the GIL whose holder is blocked while others wait for it.
+  bool found_stall() {
+    for (const auto& lock : locks_of_imports()) {
+      const auto& waits = report_.threads.at(lock.holder).waits_for;
+      const bool gil = report_.gil_stuck && is_stuck_in_gil(lock.holder);
+      const bool runs = !waits || (waits->kind == WaitKind::gil && !report_.gil_stuck);
+      if (lock.kind == WaitKind::import_lock) {
+        if (const auto doubt = this->doubt(); !doubt.empty()) {
+          conclude_doubtful(lock, doubt);
+          return true;
+        }
+      }
+      if (runs || (lock.waiters.empty() && !gil)) continue;
+      conclude_stalled(lock);
+      return true;
+    }
+    if (!report_.gil_stuck) return false;
+    verdict().kind = VerdictKind::stalled;
+    verdict().certain = false;
+    verdict().lock = "GIL";
+    verdict().summary = words_.stuck_gil_clause() + ".";
+    add_evidence(wait_sentence(report_.threads.at(*found_.gil_holder)) + ".");
+    add_evidence(waiters(report_.gil_waiters.size()) + " for the GIL.");
+    verdict().advice = words_.stuck_gil_advice();
+    return true;
+  }
+
+  /// The import lock, held or of unknown state, or a module's lock; else nothing is wrong.
+  bool found_import() {
+    switch (report_.import_lock_state) {
+      case ImportLockState::unknown: conclude_unknown(); return true;
+      case ImportLockState::held:
+        if (!found_.owner) {
+          conclude_without_owner();
+          return true;
+        }
+        break;
+      case ImportLockState::never_used:
+        if (said_to_be_unused()) return true;
+        break;
+      case ImportLockState::free: break;
+    }
+    const auto locks = locks_of_imports();
+    if (locks.empty()) {
+      conclude_free();
+    } else {
+      conclude_importing(locks.front());
+    }
+    return true;
+  }
+
+  /// Those that are held, whether or not anybody waits.
+  [[nodiscard]] std::vector<Contended> locks_of_imports() const {
+    std::vector<Contended> locks;
+    if (found_.owner) {
+      locks.push_back({WaitKind::import_lock, "import lock", *found_.owner, found_.import_waiters});
+    }
+    for (auto& lock : found_.contended()) {
+      if (lock.kind == WaitKind::module_lock) locks.push_back(std::move(lock));
+    }
+    for (const auto& lock : report_.module_locks) {
+      const auto holder = lock.facts.owner ? found_.by_ident(*lock.facts.owner) : std::nullopt;
+      if (!holder || !lock.waiters.empty()) continue;
+      locks.push_back({WaitKind::module_lock, "module lock of " + lock.facts.module, *holder, {}});
+    }
+    return locks;
+  }
+
+  void conclude_unknown() {
+    verdict().kind = VerdictKind::unknown;
+    verdict().summary = "The state of the import lock could not be read.";
+    verdict().advice = report_.import_lock.found_by
+                           ? "See the problems below."
+                           : "Install the debug symbols of this Python (Debian: python2.7-dbg), or "
+                             "point gdb to them with 'set debug-file-directory', and run it again.";
+  }
+
+  bool said_to_be_unused() {
+    // Python/import.c, _PyImport_AcquireLock: the first import makes it.
+    const auto user = std::ranges::find_if(report_.threads, [](const ThreadReport& thread) {
+      return thread.facts.lwp && !thread.facts.importing.empty();
+    });
+    if (report_.import_lock.owner && *report_.import_lock.owner) {
+      verdict().summary = "The import lock is said never to have been used, but it has an owner.";
+      report_.problems.emplace_back("import_lock is null though import_lock_thread is set");
+    } else if (!report_.problems.empty()) {
+      verdict().summary =
+          "The import lock is said never to have been used, but not all could be read.";
+    } else if (user != report_.threads.end()) {
+      verdict().summary =
+          fmt::format("The import lock is said never to have been used, but {} is importing.",
+                      label(user->facts));
+      report_.problems.emplace_back("import_lock is null while a module is imported");
+    } else {
+      return false;
+    }
+    verdict().advice = "See the problems below.";
+    return true;
+  }
+
+  void conclude_free() {
+    verdict().kind = VerdictKind::free;
+    verdict().summary = report_.import_lock_state == ImportLockState::never_used
+                            ? "The import lock has never been used, and nothing hangs"
+                            : "The import lock is free, and nothing hangs";
+    const auto main = found_.main_thread();
+    verdict().summary += main ? fmt::format(": {}.", words_.waits_in_turn(*main)) : ".";
+  }
+
+  void conclude_doubtful(const Contended& lock, const std::string& doubt) {
+    verdict().kind = VerdictKind::unknown;
+    verdict().lock = lock.lock;
+    verdict().summary = fmt::format("{} holds the {}{}, but {}.", label(found_.facts(lock.holder)),
+                                    lock.lock, words_.while_importing(lock.holder), doubt);
+    verdict().advice = "See the problems below.";
     if (report_.problems.empty()) report_.problems.push_back(doubt);
   }
 
@@ -224,170 +280,315 @@ class Judgement {
     }
   }
 
-  [[nodiscard]] bool is_stuck_in_gil() const {
-    return found_.gil_holder == found_.owner || found_.wait(*found_.owner).kind == WaitKind::gil;
+  [[nodiscard]] bool is_stuck_in_gil(Index i) const {
+    return found_.gil_holder == i || (found_.waits(i) && found_.wait(i).kind == WaitKind::gil);
   }
 
-  /// Those that wait for the import lock, those first whom the owner started.
-  [[nodiscard]] std::vector<Index> suspects() const {
-    auto order = found_.import_waiters;
+  /// Those that wait for the lock, those first whom its holder started.
+  [[nodiscard]] std::vector<Index> suspects(const Contended& lock) const {
+    auto order = lock.waiters;
     std::stable_partition(order.begin(), order.end(),
-                          [&](Index i) { return words_.start_of(i) != nullptr; });
+                          [&](Index i) { return words_.start_of(i, lock.holder) != nullptr; });
     return order;
   }
 
-  void set_cycle(const std::vector<Index>& cycle) {
-    for (const auto i : cycle) report_.verdict.cycle.push_back(*found_.facts(i).lwp);
-  }
-
-  void add_cycle_evidence(const std::vector<Index>& cycle) {
+  void set_cycle(const Cycle& cycle) {
+    for (const auto i : cycle) verdict().cycle.push_back(*found_.facts(i).lwp);
+    // That of the imports or the GIL, else the first.
+    const auto rank = [](WaitKind kind) {
+      return kind == WaitKind::import_lock   ? 0
+             : kind == WaitKind::module_lock ? 1
+             : kind == WaitKind::gil         ? 2
+                                             : 3;
+    };
+    int best = 4;
     for (const auto i : cycle) {
-      report_.verdict.evidence.push_back(wait_sentence(report_.threads.at(i)) +
-                                         words_.held_clause(i) + ".");
+      const auto& wait = found_.wait(i);
+      const auto kind = rank(wait.kind);
+      if (kind >= best || (kind == 3 && !is_program_lock(wait))) continue;
+      best = kind;
+      verdict().lock = name_of_lock(wait);
     }
   }
 
-  void conclude_deadlock(const std::vector<Index>& cycle) {
-    auto& verdict = report_.verdict;
-    verdict.kind = VerdictKind::deadlock;
-    set_cycle(cycle);
-    verdict.evidence.push_back(words_.hold_sentence());
-    const bool behind = cycle.front() != *found_.owner;
-    if (behind) verdict.evidence.push_back(wait_sentence(report_.threads.at(*found_.owner)) + ".");
-    add_cycle_evidence(cycle);
-    verdict.summary = fmt::format("{} holds the import lock{}", label(found_.facts(*found_.owner)),
-                                  words_.importing());
-    if (behind) {
-      verdict.summary +=
-          fmt::format(" and waits for {}, while {}.", phrase(found_.wait(*found_.owner)),
-                      words_.cycle_clause(cycle));
-    } else if (cycle.size() == 1) {
-      verdict.summary += fmt::format(" and waits for {} that it holds itself.",
-                                     phrase(found_.wait(*found_.owner)));
-    } else {
-      verdict.summary += " and waits for " + words_.chain_clause(cycle) + ".";
-    }
-    std::string start;
+  void add_cycle_evidence(const Cycle& cycle) {
     for (const auto i : cycle) {
-      if (i == *found_.owner) continue;
-      if (const auto* found = words_.start_of(i)) {
+      add_evidence(wait_sentence(report_.threads.at(i)) + words_.held_clause(i) + ".");
+    }
+  }
+
+  /// Where the holder, or else any other thread of the cycle, started the threads of the cycle; the
+  /// first of these places.
+  std::string add_starts(const Cycle& cycle, Index holder) {
+    std::string first;
+    for (const auto i : cycle) {
+      if (i == holder) continue;
+      if (const auto* found = words_.start_of(i, holder)) {
         const auto at = place(found->file, found->line);
-        verdict.evidence.push_back(
-            fmt::format("{} was started at {}.", label(found_.facts(i)), at));
-        if (start.empty()) start = at;
+        add_evidence(fmt::format("{} was started at {}.", label(found_.facts(i)), at));
+        if (first.empty()) first = at;
       }
     }
-    const auto in_cycle = std::ranges::count_if(
-        found_.import_waiters, [&](Index i) { return std::ranges::find(cycle, i) != cycle.end(); });
-    const auto behind_it = found_.import_waiters.size() - static_cast<Index>(in_cycle);
-    if (behind_it > 0) {
-      verdict.evidence.push_back(fmt::format("{} more {} for the import lock behind them.",
-                                             behind_it,
-                                             behind_it == 1 ? "thread waits" : "threads wait"));
-    }
-    if (!verdict.certain) verdict.evidence.push_back(words_.uncertainty(cycle));
-    verdict.advice =
-        behind ? words_.advice_for_cycle_without_import(cycle) : words_.advice(cycle, start);
+    return first;
   }
 
-  void conclude_stalled(const std::vector<bool>& progress) {
-    auto& verdict = report_.verdict;
-    verdict.kind = VerdictKind::stalled;
-    verdict.certain = false;
-    const auto& waits = found_.wait(*found_.owner);
-    verdict.evidence.push_back(words_.hold_sentence());
-    verdict.evidence.push_back(wait_sentence(report_.threads.at(*found_.owner)) + ".");
+  void add_those_behind(const Contended& lock, const Cycle& cycle) {
+    const auto in_cycle = std::ranges::count_if(
+        lock.waiters, [&](Index i) { return std::ranges::find(cycle, i) != cycle.end(); });
+    const auto behind = lock.waiters.size() - static_cast<Index>(in_cycle);
+    if (behind == 0) return;
+    add_evidence(fmt::format("{} more {} for the {} behind them.", behind,
+                             behind == 1 ? "thread waits" : "threads wait", lock.lock));
+  }
+
+  /// That the import lock is not to blame, where a reader may think so.
+  void acquit_import_lock() {
+    if (report_.import_lock_state == ImportLockState::free) {
+      add_evidence("The import lock is free, and not to blame.");
+    }
+  }
+
+  [[nodiscard]] static bool is_of_imports(WaitKind kind) {
+    return kind == WaitKind::import_lock || kind == WaitKind::module_lock;
+  }
+
+  void conclude_deadlock(const Contended& lock, const Cycle& cycle) {
+    verdict().kind = VerdictKind::deadlock;
+    set_cycle(cycle);
+    const bool behind = cycle.front() != lock.holder;
+    if (is_of_imports(lock.kind)) add_evidence(words_.hold_sentence(lock));
+    if (behind) add_evidence(wait_sentence(report_.threads.at(lock.holder)) + ".");
+    add_cycle_evidence(cycle);
+    auto& summary = verdict().summary;
+    const auto& holders = found_.wait(lock.holder);
+    if (behind) {
+      summary = fmt::format("{} and waits for {}, while {}.", words_.holder_clause(lock),
+                            phrase(holders), words_.cycle_clause(cycle));
+    } else if (cycle.size() > 1) {
+      summary = fmt::format("{} and waits for {}.", words_.holder_clause(lock),
+                            words_.chain_clause(cycle));
+    } else if (holders.kind == WaitKind::gil) {
+      summary =
+          fmt::format("{} waits for the GIL, which it holds itself under another thread state{}.",
+                      label(found_.facts(lock.holder)),
+                      holders.because.empty() ? "" : fmt::format(" ({})", holders.because));
+    } else if (is_of_imports(lock.kind)) {
+      summary = fmt::format("{} and waits for {} that it holds itself.", words_.holder_clause(lock),
+                            phrase(holders));
+    } else {
+      summary = words_.cycle_clause(cycle) + ".";
+    }
+    const auto start = add_starts(cycle, lock.holder);
+    add_those_behind(lock, cycle);
+    if (!verdict().certain) add_evidence(words_.uncertainty(cycle));
+    if (!is_of_imports(lock.kind)) acquit_import_lock();
+    const bool gil =
+        std::ranges::any_of(cycle, [&](Index i) { return found_.wait(i).kind == WaitKind::gil; });
+    verdict().advice = behind || gil || !is_of_imports(lock.kind)
+                           ? words_.advice(cycle)
+                           : words_.advice_for_import(cycle, start);
+  }
+
+  /// Threads that wait for each other's ends, or for what none of them can bring about any more.
+  void conclude_circle(const Cycle& cycle) {
+    verdict().kind = VerdictKind::deadlock;
+    set_cycle(cycle);
+    verdict().summary = cycle.size() == 1
+                            ? words_.cycle_clause(cycle) + "."
+                            : fmt::format("{} waits for {}.", label(found_.facts(cycle.front())),
+                                          words_.chain_clause(cycle));
+    add_cycle_evidence(cycle);
+    if (!verdict().certain) add_evidence(words_.uncertainty(cycle));
+    acquit_import_lock();
+    verdict().advice = words_.advice(cycle);
+  }
+
+  /// A thread waits for what only another thread could bring about, and no other is left.
+  void conclude_forsaken(Index i) {
+    const auto& wait = found_.wait(i);
+    verdict().kind = VerdictKind::orphaned;
+    if (is_program_lock(wait)) verdict().lock = name_of_lock(wait);
+    // A handler of a signal may post a semaphore (POSIX, sem_post), and no other lock.
+    const auto& native = found_.facts(i).native_lock;
+    verdict().certain = !native || native->kind != NativeLock::Kind::semaphore;
+    verdict().summary =
+        fmt::format("{} waits for {} that no living thread can {}.", label(found_.facts(i)),
+                    phrase(wait), verb_that_ends(wait.kind));
+    add_evidence(wait_sentence(report_.threads.at(i)) + ".");
+    add_evidence(
+        "No other thread of the process can run: its holder has ended, was not forked "
+        "along, or is this thread itself.");
+    acquit_import_lock();
+    const auto at = own_place_of(found_.facts(i), wait.frame);
+    verdict().advice =
+        fmt::format("Only a restart helps. Find out which thread was to {} it{}, and why it ended.",
+                    verb_that_ends(wait.kind), at.empty() ? "" : fmt::format(" ({})", at));
+  }
+
+  void conclude_orphaned(const std::vector<Index>& orphans) {
+    const auto first = orphans.front();
+    const auto& wait = found_.wait(first);
+    const auto& facts = found_.facts(first);
+    verdict().kind = VerdictKind::orphaned;
+    verdict().lock = wait.kind == WaitKind::gil ? "GIL" : name_of_lock(wait);
+    verdict().certain = !wait.timed;
+    verdict().summary = fmt::format(
+        "{} waits for {}, which no living thread holds: its holder has ended, or was "
+        "not forked along.",
+        label(facts), phrase(wait));
+    for (const auto i : orphans) {
+      constexpr std::size_t most_named = 5;
+      if (verdict().evidence.size() == most_named) break;
+      add_evidence(wait_sentence(report_.threads.at(i)) + ".");
+    }
+    add_left_over_holder(wait);
+    if (wait.kind != WaitKind::import_lock) acquit_import_lock();
+    verdict().advice = advice_for_orphan(first);
+  }
+
+  /// The thread that held the lock in the parent, where its thread state was forked along.
+  void add_left_over_holder(const Wait& wait) {
+    for (const auto& thread : report_.threads) {
+      const auto& facts = thread.facts;
+      if (facts.lwp) continue;
+      const auto held = std::ranges::find(facts.held, wait.lock, &HeldLock::lock);
+      const bool gil = wait.kind == WaitKind::gil && report_.gil.holder && *report_.gil.holder &&
+                       *report_.gil.holder == facts.ident;
+      if (!gil && (wait.lock.is_null() || held == facts.held.end())) continue;
+      const auto at = gil ? place_of(facts, 0) : place(held->file, held->line);
+      add_evidence(fmt::format("A thread of the parent{} held it{} when the process was forked.",
+                               facts.name.empty() ? "" : ", " + facts.name + ",",
+                               at.empty() ? "" : fmt::format(" ({})", at)));
+      return;
+    }
+  }
+
+  [[nodiscard]] std::string advice_for_orphan(Index i) const {
+    const auto& wait = found_.wait(i);
+    const auto& facts = found_.facts(i);
+    if (wait.kind == WaitKind::gil) {
+      return "Only a restart helps. C code forked while another thread held the GIL: fork with "
+             "os.fork or subprocess, or before the first thread starts, or call PyOS_AfterFork in "
+             "the child.";
+    }
+    if (wait.kind == WaitKind::module_lock) {
+      return fmt::format(
+          "Only a restart helps. Import {} before the fork, or start workers by spawn or "
+          "forkserver.",
+          wait.what);
+    }
+    const bool logs = std::ranges::any_of(facts.frames, [](const Frame& frame) {
+      return frame.library && frame.file.str().ends_with("/logging/__init__.py");
+    });
+    if (logs) {
+      return "Only a restart helps. A fork copies the locks of logging's handlers as they are: "
+             "fork before the first thread logs, or give the child handlers of its own before it "
+             "logs (logging.root.handlers = [], then logging.basicConfig()).";
+    }
+    const auto at = own_place_of(facts, wait.frame);
+    return fmt::format(
+        "Only a restart helps. Fork before threads take this lock{}, or make it anew in the "
+        "child; if nothing was forked, look for a thread that ended without releasing it.",
+        at.empty() ? "" : fmt::format(" ({})", at));
+  }
+
+  void conclude_stalled(const Contended& lock) {
+    verdict().kind = VerdictKind::stalled;
+    verdict().certain = false;
+    verdict().lock = lock.lock;
+    const auto& facts = found_.facts(lock.holder);
+    const auto& waits = found_.wait(lock.holder);
+    add_evidence(words_.hold_sentence(lock));
+    add_evidence(wait_sentence(report_.threads.at(lock.holder)) + ".");
     if (report_.gil_stuck) {
-      verdict.summary = fmt::format("{} holds the import lock{}, and the GIL is the cause: {}.",
-                                    label(found_.facts(*found_.owner)), words_.while_importing(),
-                                    words_.stuck_gil_clause());
-      if (found_.gil_holder != found_.owner) {
-        verdict.evidence.push_back(wait_sentence(report_.threads.at(*found_.gil_holder)) + ".");
+      verdict().summary =
+          fmt::format("{} holds the {}{}, and the GIL is the cause: {}.", label(facts), lock.lock,
+                      words_.while_importing(lock.holder), words_.stuck_gil_clause());
+      if (found_.gil_holder != lock.holder) {
+        add_evidence(wait_sentence(report_.threads.at(*found_.gil_holder)) + ".");
       }
-      verdict.evidence.push_back(
-          fmt::format("{} for the GIL, {} for the import lock.",
-                      count(report_.gil_waiters.size(), "thread") +
-                          (report_.gil_waiters.size() == 1 ? " waits" : " wait"),
-                      found_.import_waiters.size()));
-      verdict.advice = words_.stuck_gil_advice();
+      add_evidence(fmt::format("{} for the GIL, {} for the {}.",
+                               waiters(report_.gil_waiters.size()), lock.waiters.size(),
+                               lock.lock));
+      verdict().advice = words_.stuck_gil_advice();
       return;
     }
-    verdict.summary = fmt::format("{} holds the import lock{} and {} while {} for the import lock.",
-                                  label(found_.facts(*found_.owner)), words_.importing(),
-                                  waits_clause(waits), words_.waiters());
-    const auto where = own_place_of(found_.facts(*found_.owner), waits.frame);
+    verdict().summary = fmt::format(
+        "{} and {}{}{} while {} for the {}.", words_.holder_clause(lock), waits_clause(waits),
+        time_left(waits), waits.seconds_left ? "," : "", waiters(lock.waiters.size()), lock.lock);
+    verdict().advice = advice_for_stall(lock);
+  }
+
+  std::string advice_for_stall(const Contended& lock) {
+    const auto& facts = found_.facts(lock.holder);
+    const auto& waits = found_.wait(lock.holder);
+    const auto where = own_place_of(facts, waits.frame);
     const auto at = where.empty() ? "" : fmt::format(" ({})", where);
-    if (found_.facts(*found_.owner).importing.empty()) {
-      verdict.advice =
-          fmt::format("Give the import lock back (imp.release_lock) before this{}, not after it.",
-                      at.empty() ? "" : " is done" + at);
-      return;
+    if (facts.importing.empty()) {
+      return fmt::format(
+          "Give the import lock back (imp.release_lock) before this{}, not after it.",
+          at.empty() ? "" : " is done" + at);
     }
+    const auto module = words_.module(lock.holder);
     switch (waits.kind) {
       case WaitKind::child_process:
-        verdict.advice = fmt::format(
-            "Find out why the child process does not end (is it a Python 2.7 too? look at it in "
-            "the same way), and move the wait for it out of the body of {}{}.",
-            words_.module(), at);
-        break;
-      case WaitKind::lock:
-      case WaitKind::condition:
-      case WaitKind::event:
-      case WaitKind::queue:
-      case WaitKind::semaphore:
-        if (const auto who = words_.who_could_end_it(progress); !who.empty()) {
-          verdict.evidence.push_back(who);
-        }
-        [[fallthrough]];
-      case WaitKind::join:
-      case WaitKind::rlock:
-        verdict.advice = fmt::format(
-            "Find the thread that should end this wait among those below, and move the wait out of "
-            "the body of {}{} into a function such as main().",
-            words_.module(), at);
-        break;
-      default:
-        verdict.advice = fmt::format(
+        return fmt::format(
+            "Find out why the child process does not end (is it a Python too? look at it in the "
+            "same way), and move the wait for it out of the body of {}{}.",
+            module, at);
+      case WaitKind::io:
+      case WaitKind::sleep:
+      case WaitKind::gil:
+      case WaitKind::unknown:
+        return fmt::format(
             "While this goes on, the import of {} does not end: find out why it lasts, and move it "
             "out of the module's body{} into a function such as main(), called after the import.",
-            words_.module(), at);
+            module, at);
+      default: break;
     }
+    const auto progress =
+        found_.graph().can_progress(TimeOuts::are_ignored_on_the_path, false, lock.holder);
+    if (!waits.lwp) {
+      if (auto who = words_.who_could_end_it(lock.holder, progress); !who.empty()) {
+        add_evidence(std::move(who));
+      }
+    }
+    return fmt::format(
+        "Find the thread that should end this wait among those below, and move the wait out of "
+        "the body of {}{} into a function such as main().",
+        module, at);
   }
 
-  void conclude_importing() {
-    auto& verdict = report_.verdict;
-    verdict.kind = VerdictKind::importing;
-    const auto& waits = report_.threads.at(*found_.owner).waits_for;
-    if (found_.import_waiters.empty()) {
-      verdict.summary = fmt::format("{} holds the import lock{}; nobody waits for it.",
-                                    label(found_.facts(*found_.owner)), words_.while_importing());
-    } else {
-      verdict.summary = fmt::format("{} holds the import lock{} and runs; {} for it.",
-                                    label(found_.facts(*found_.owner)), words_.while_importing(),
-                                    words_.waiters());
-    }
+  void conclude_importing(const Contended& lock) {
+    verdict().kind = VerdictKind::importing;
+    verdict().lock = lock.lock;
+    const auto& waits = report_.threads.at(lock.holder).waits_for;
+    const auto holds = fmt::format("{} holds the {}{}", label(found_.facts(lock.holder)), lock.lock,
+                                   words_.while_importing(lock.holder));
+    verdict().summary = lock.waiters.empty() ? fmt::format("{}; nobody waits for it.", holds)
+                                             : fmt::format("{} and runs; {} for it.", holds,
+                                                           waiters(lock.waiters.size()));
     // A thread that was not read may wait for the lock.
-    verdict.certain = found_.all_thread_states;
+    verdict().certain = found_.all_thread_states;
     if (!waits) return;
-    verdict.evidence.push_back(wait_sentence(report_.threads.at(*found_.owner)) + ".");
-    if (waits_for_the_unknown(*found_.owner)) verdict.certain = false;
+    add_evidence(wait_sentence(report_.threads.at(lock.holder)) + ".");
+    if (waits_for_the_unknown(lock.holder)) verdict().certain = false;
   }
 
   /// Whether the thread, or one that it waits for, is in a wait that may be for a thread of this
   /// process and for which none is known.
   [[nodiscard]] bool waits_for_the_unknown(Index i) const {
-    const auto graph = found_.graph();
     auto at = std::optional(i);
     for (Index steps = 0; at && steps < report_.threads.size(); ++steps) {
-      const auto& waits = report_.threads[*at].waits_for;
-      if (waits && waits->kind == WaitKind::unknown) return true;
-      at = graph.nodes()[*at].by;
+      if (found_.waits(*at) && found_.wait(*at).kind == WaitKind::unknown) return true;
+      at = found_.awaited(*at);
     }
     return false;
   }
 
   void conclude_without_owner() {
     auto& verdict = report_.verdict;
+    verdict.lock = "import lock";
     const auto ident = **report_.import_lock.owner;
     const auto unmatched = [&](bool python) {
       return std::ranges::any_of(report_.threads, [&](const ThreadReport& thread) {
@@ -440,11 +641,18 @@ class Judgement {
       return;
     }
     verdict.kind = VerdictKind::orphaned;
-    if (found_.namesake) {
+    if (found_.import_waiters.empty()) {
+      verdict.kind = VerdictKind::importing;
+      verdict.certain = false;
+      verdict.summary = fmt::format(
+          "The import lock is held under the id {}, but by no living thread; nobody waits for it "
+          "yet, but the next import will, for ever.",
+          to_hex(ident));
+    } else if (found_.namesake) {
       verdict.certain = found_.namesake_waits_itself;
       verdict.summary = fmt::format(
           "The import lock is held under the id {}, but by no living thread; {} for it for ever.",
-          to_hex(ident), words_.waiters());
+          to_hex(ident), waiters(found_.import_waiters.size()));
       verdict.evidence.push_back(
           found_.namesake_waits_itself
               ? fmt::format(
@@ -458,7 +666,7 @@ class Judgement {
       verdict.summary = fmt::format(
           "The import lock is held by thread {}, which is not alive in this process; {} for it for "
           "ever.",
-          to_hex(ident), words_.waiters());
+          to_hex(ident), waiters(found_.import_waiters.size()));
     }
     const auto left = std::ranges::find_if(report_.threads, [&](const ThreadReport& thread) {
       return thread.facts.ident == ident && !thread.facts.lwp && thread.facts.python;
@@ -480,6 +688,7 @@ class Judgement {
         "Only a restart helps. Look for a thread that ended between imp.acquire_lock() and "
         "imp.release_lock(), or a fork in C code without PyOS_AfterFork.";
   }
+
   Findings found_;
   Wording words_;
   Report& report_;

@@ -6,6 +6,8 @@
 #include <array>
 #include <string_view>
 
+#include "diagnosis/phrases.hpp"
+
 namespace importlock {
 
 namespace {
@@ -37,35 +39,81 @@ WaitKind kind_of(PythonWait::Kind kind) {
     case PythonWait::Kind::event: return WaitKind::event;
     case PythonWait::Kind::queue: return WaitKind::queue;
     case PythonWait::Kind::semaphore: return WaitKind::semaphore;
+    case PythonWait::Kind::barrier: return WaitKind::condition;
+    case PythonWait::Kind::future: return WaitKind::future;
+    case PythonWait::Kind::module_lock: return WaitKind::module_lock;
+    case PythonWait::Kind::process_lock: return WaitKind::process_lock;
   }
   return WaitKind::unknown;
 }
 
+/// What the wait is for in words: the kind of the C library's lock, and its name where it has one.
+std::string what_of(const NativeLock& lock) {
+  const auto named = [&](std::string what) {
+    return lock.symbol.empty() ? what : fmt::format("{} {}", what, lock.symbol);
+  };
+  // sysdeps/generic/ldsodefs.h, malloc/malloc.c (glibc).
+  if (lock.symbol.starts_with("_rtld_global ")) return "lock of the dynamic loader";
+  if (lock.symbol.starts_with("main_arena ")) return "lock of malloc";
+  switch (lock.kind) {
+    case NativeLock::Kind::mutex: return named("pthread mutex");
+    case NativeLock::Kind::rwlock: return named("pthread rwlock");
+    case NativeLock::Kind::condition_variable: return named("condition variable of C code");
+    case NativeLock::Kind::barrier: return named("pthread barrier");
+    case NativeLock::Kind::once: return named("one-time initialisation in C code");
+    case NativeLock::Kind::stream: return named("lock of a C stream (FILE)");
+    case NativeLock::Kind::semaphore:
+    case NativeLock::Kind::unknown: return named("lock of C code");
+  }
+  return "lock of C code";
+}
+
+bool names_owner(NativeLock::Kind kind) {
+  return kind == NativeLock::Kind::mutex || kind == NativeLock::Kind::rwlock ||
+         kind == NativeLock::Kind::stream;
+}
+
+std::string_view known_by(HeldLock::Shown shown) {
+  switch (shown) {
+    case HeldLock::Shown::with_block: return "with block";
+    case HeldLock::Shown::finally_block: return "finally block";
+    case HeldLock::Shown::acquire_call: return "acquire call";
+  }
+  return "";
+}
+
 }  // namespace
 
-Findings::Findings(Snapshot snapshot) : all_thread_states(snapshot.all_thread_states) {
+Findings::Findings(Snapshot snapshot)
+    : all_thread_states(snapshot.all_thread_states),
+      signals_interrupt_waits(snapshot.signals_interrupt_waits) {
   report.target = std::move(snapshot.target);
   report.python = std::move(snapshot.python);
   report.import_lock = snapshot.import_lock;
   report.gil = snapshot.gil;
   report.problems = std::move(snapshot.problems);
+  for (auto& lock : snapshot.module_locks) report.module_locks.push_back({std::move(lock), {}, {}});
   for (auto& thread : snapshot.threads) report.threads.push_back({std::move(thread), {}, {}});
   for (Index i = 0; i < report.threads.size(); ++i) {
     const auto& facts = report.threads[i].facts;
+    for (const auto& held : facts.held) {
+      // Code that calls acquire() does not hold the lock before it is had.
+      const bool waits = facts.lwp && facts.wait && facts.wait->lock == held.lock;
+      const bool by_frame = held.shown == HeldLock::Shown::with_block;
+      if (by_frame || !waits || held.frame > facts.wait->frame) {
+        holders_[held.lock].push_back({i, held.shown});
+      }
+    }
     if (!facts.lwp) continue;
     by_lwp_.try_emplace(*facts.lwp, i);
     if (facts.ident) by_ident_.try_emplace(*facts.ident, i);
-    for (const auto& held : facts.held) {
-      // `try: lock.acquire()` with a `finally` behind it is no hold before the lock is had.
-      const bool waits = facts.wait && facts.wait->lock == held.lock;
-      if (held.shown == HeldLock::Shown::with_block || !waits)
-        holders_[held.lock].push_back({i, held.shown});
-    }
   }
   judge_locks();
   find_owner();
   find_taker();
+  find_orphaned_gil();
   for (Index i = 0; i < report.threads.size(); ++i) find_wait(i);
+  list_locks();
   list_holds();
   find_stuck_gil();
 }
@@ -106,12 +154,18 @@ void Findings::find_owner() {
   // owner never blocks on it either, since it may take it again (Python/import.c).
   const auto& call = facts(*named).system_call;
   const bool waits_itself = call && *call && lies_in((*call)->futex, report.import_lock.lock);
-  if (facts(*named).import_lock_evidence.empty() || waits_itself) {
+  // A thread of Python's that has no frame yet runs C code, which imports without one: site and
+  // the program itself are started so (Modules/main.c, Python/pythonrun.c).
+  const bool in_c = facts(*named).python && facts(*named).frames.empty() && facts(*named).whole;
+  if ((facts(*named).import_lock_evidence.empty() && !in_c) || waits_itself) {
     namesake = named;
     namesake_waits_itself = waits_itself;
     return;
   }
   owner = named;
+  if (facts(*named).import_lock_evidence.empty()) {
+    thread(*named).facts.import_lock_evidence = "an import by C code";
+  }
   // A module whose body does not run yet is being looked for, read, or initialised in C.
   auto& importing = thread(*named).facts.importing;
   const auto& operation = facts(*named).operation;
@@ -144,6 +198,17 @@ void Findings::find_taker() {
   report.import_lock_owner = facts(*owner).lwp;
 }
 
+void Findings::find_orphaned_gil() {
+  if (report.gil_state != GilState::held || gil_holder || !report.gil.holder) return;
+  if (!all_thread_states || has_parted_threads()) return;
+  // A thread that has just got it runs, and says so a moment later (Python/ceval.c,
+  // PyEval_RestoreThread).
+  const bool somebody_runs = std::ranges::any_of(report.threads, [](const ThreadReport& thread) {
+    return thread.facts.lwp && (!thread.facts.system_call || !*thread.facts.system_call);
+  });
+  gil_orphaned = *report.gil.holder ? true : !somebody_runs;
+}
+
 void Findings::find_wait(Index i) {
   const auto& facts = this->facts(i);
   if (!facts.lwp) return;
@@ -169,7 +234,10 @@ void Findings::find_wait(Index i) {
     wait.kind = WaitKind::gil;
     wait.what = "GIL";
     wait.lwp = report.gil_holder;
+    wait.orphaned = gil_orphaned;
     report.gil_waiters.push_back(*facts.lwp);
+  } else if (futex && facts.native_lock) {
+    wait = native_wait(i, *facts.native_lock);
   } else if (blocked && facts.python) {
     wait.kind = kind_of((*call)->name);
     wait.what = facts.call_object.empty()
@@ -179,6 +247,7 @@ void Findings::find_wait(Index i) {
       wait.kind = WaitKind::sleep;
       wait.what = "time.sleep";
     }
+    wait.seconds_left = (*call)->time_out;
   } else {
     return;
   }
@@ -192,29 +261,106 @@ Wait Findings::python_wait(Index i, const PythonWait& seen) const {
   wait.name = seen.name;
   wait.because = seen.call;
   wait.timed = seen.timed;
+  wait.seconds_left = seen.seconds_left;
+  wait.looped = is_looped(i, seen);
   wait.frame = seen.frame;
   wait.lock = seen.lock;
   if (seen.thread) {
-    if (const auto by = by_ident(*seen.thread)) wait.lwp = facts(*by).lwp;
-  } else if (seen.kind == PythonWait::Kind::lock) {
-    if (const auto holder = holder_of(seen.lock, i)) wait.lwp = facts(*holder).lwp;
+    if (const auto by = by_ident(*seen.thread)) {
+      wait.lwp = facts(*by).lwp;
+    } else {
+      wait.orphaned =
+          seen.kind != PythonWait::Kind::join && all_thread_states && !has_parted_threads();
+    }
+  } else if (seen.kind == PythonWait::Kind::lock || seen.kind == PythonWait::Kind::process_lock) {
+    const auto holder = holder_of(seen.lock, i);
+    if (holder.thread) {
+      wait.lwp = facts(*holder.thread).lwp;
+      wait.orphaned = !wait.lwp;
+      wait.inferred = holder.known_by == known_by(HeldLock::Shown::acquire_call);
+    }
   }
   return wait;
 }
 
-std::optional<Index> Findings::holder_of(Address lock, Index waiter) const {
+Wait Findings::native_wait(Index i, const NativeLock& lock) const {
+  const auto& facts = this->facts(i);
+  Wait wait;
+  wait.kind = names_owner(lock.kind) ? WaitKind::mutex : WaitKind::native_lock;
+  wait.what = what_of(lock);
+  wait.lock = lock.address;
+  wait.timed = (*facts.system_call)->timed;
+  wait.seconds_left = (*facts.system_call)->time_out;
+  if (facts.operation) {
+    wait.because = facts.operation->text;
+    wait.frame = facts.operation->frame;
+  }
+  if (lock.owner && lock.owner_lives) wait.lwp = lock.owner;
+  wait.orphaned = lock.owner && !lock.owner_lives && !lock.shared && all_thread_states;
+  return wait;
+}
+
+bool Findings::is_looped(Index i, const PythonWait& seen) const {
+  if (!seen.timed || !seen.loop) return false;
+  const auto& facts = this->facts(i);
+  if (owner == i && !facts.importing.empty() && *seen.loop > facts.importing.front().frame) {
+    return false;
+  }
+  return std::ranges::all_of(facts.held, [&](const HeldLock& held) {
+    return *seen.loop < held.frame || (*seen.loop == held.frame && seen.loop_line > held.line);
+  });
+}
+
+Findings::Holder Findings::holder_of(Address lock, Index waiter) const {
   const auto found = holders_.find(lock);
-  if (found == holders_.end()) return std::nullopt;
-  for (const auto shown : {HeldLock::Shown::with_block, HeldLock::Shown::finally_block}) {
+  if (found == holders_.end() || lock.is_null()) return {};
+  for (const auto shown : {HeldLock::Shown::with_block, HeldLock::Shown::finally_block,
+                           HeldLock::Shown::acquire_call}) {
     std::vector<Index> holders;
     for (const auto& [holder, how] : found->second) {
       if (how == shown) holders.push_back(holder);
     }
     if (holders.size() > 1) std::erase(holders, waiter);
-    if (holders.size() == 1) return holders.front();
-    if (!holders.empty()) return std::nullopt;
+    if (holders.size() == 1) return {holders.front(), std::string(known_by(shown))};
+    if (!holders.empty()) return {};
   }
-  return std::nullopt;
+  return {};
+}
+
+std::optional<Index> Findings::awaited(Index i) const {
+  if (!waits(i) || !wait(i).lwp) return std::nullopt;
+  const auto found = by_lwp_.find(*wait(i).lwp);
+  return found == by_lwp_.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::optional<Index> Findings::main_thread() const {
+  std::optional<Index> first;
+  for (Index i = 0; i < report.threads.size(); ++i) {
+    if (!facts(i).lwp || !facts(i).python) continue;
+    if (facts(i).lwp == report.target.pid) return i;
+    if (!first) first = i;
+  }
+  return first;
+}
+
+std::vector<Findings::Contended> Findings::contended() const {
+  std::vector<Contended> result;
+  if (owner && !import_waiters.empty()) {
+    result.push_back({WaitKind::import_lock, "import lock", *owner, import_waiters});
+  }
+  std::unordered_map<Address, Index> places;
+  for (const auto kind : {WaitKind::module_lock, WaitKind::gil, WaitKind::lock}) {
+    for (Index i = 0; i < report.threads.size(); ++i) {
+      const auto holder = awaited(i);
+      if (!holder) continue;
+      const auto& wait = this->wait(i);
+      if (kind == WaitKind::lock ? !is_program_lock(wait) : wait.kind != kind) continue;
+      const auto [place, fresh] = places.try_emplace(wait.lock, result.size());
+      if (fresh) result.push_back({wait.kind, name_of_lock(wait), *holder, {}});
+      result[place->second].waiters.push_back(i);
+    }
+  }
+  return result;
 }
 
 std::string Findings::contradiction() const {
@@ -252,7 +398,8 @@ bool Findings::has_parted_threads() const {
 bool Findings::knows_gil() const {
   switch (report.gil_state) {
     case GilState::unknown: return false;
-    case GilState::not_created: return true;
+    case GilState::not_created:
+    case GilState::none: return true;
     case GilState::held: return gil_holder.has_value();
     case GilState::free: return report.gil.holder && !*report.gil.holder;
   }
@@ -269,15 +416,48 @@ bool Findings::waits_before_import(Index i) const {
   return gil && !lies_in((*call)->futex, gil) && !lies_in((*call)->futex, report.import_lock.lock);
 }
 
+void Findings::list_locks() {
+  for (auto& lock : report.module_locks) {
+    if (lock.facts.owner) {
+      if (const auto by = by_ident(*lock.facts.owner)) lock.owner = facts(*by).lwp;
+    }
+  }
+  std::unordered_map<Address, Index> places;
+  for (Index i = 0; i < report.threads.size(); ++i) {
+    if (!waits(i)) continue;
+    const auto& wait = this->wait(i);
+    if (wait.kind == WaitKind::module_lock) {
+      const auto at = [](const ModuleLockReport& lock) { return lock.facts.address; };
+      const auto lock = std::ranges::find(report.module_locks, wait.lock, at);
+      if (lock != report.module_locks.end()) lock->waiters.push_back(*facts(i).lwp);
+    }
+    if (!is_program_lock(wait) || wait.lock.is_null()) continue;
+    const auto [place, fresh] = places.try_emplace(wait.lock, report.locks.size());
+    if (fresh) {
+      LockReport lock{wait.lock, wait.kind, wait.what, wait.name, wait.lwp, "", {}};
+      const bool by_frames = wait.kind == WaitKind::lock || wait.kind == WaitKind::process_lock;
+      if (wait.lwp) lock.known_by = by_frames ? holder_of(wait.lock, i).known_by : "its memory";
+      report.locks.push_back(std::move(lock));
+    }
+    report.locks[place->second].waiters.push_back(*facts(i).lwp);
+  }
+}
+
 void Findings::list_holds() {
   for (auto& thread : report.threads) {
     for (const auto& held : thread.facts.held) thread.holds.push_back(held.what);
   }
   for (Index i = 0; i < report.threads.size(); ++i) {
-    const auto& waits = thread(i).waits_for;
-    if (!waits || waits->kind != WaitKind::rlock || !waits->lwp) continue;
-    auto& holds = thread(by_lwp_.at(*waits->lwp)).holds;
-    if (std::ranges::find(holds, waits->what) == holds.end()) holds.push_back(waits->what);
+    const auto by = awaited(i);
+    if (!by || (wait(i).kind != WaitKind::rlock && wait(i).kind != WaitKind::mutex)) continue;
+    auto& holds = thread(*by).holds;
+    const auto& what = wait(i).what;
+    if (std::ranges::find(holds, what) == holds.end()) holds.push_back(what);
+  }
+  for (const auto& lock : report.module_locks) {
+    if (!lock.owner) continue;
+    auto& holds = thread(by_lwp_.at(*lock.owner)).holds;
+    holds.insert(holds.begin(), "module lock of " + lock.facts.module);
   }
   if (gil_holder) thread(*gil_holder).holds.insert(thread(*gil_holder).holds.begin(), "GIL");
   if (owner) thread(*owner).holds.insert(thread(*owner).holds.begin(), "import lock");
@@ -320,32 +500,43 @@ void Findings::fill(WaitGraph::Node& node, const ThreadReport& thread) const {
   const auto& wait = *thread.waits_for;
   node.blocked = true;
   node.timed = wait.timed;
+  node.looped = wait.looped;
+  node.inferred = wait.inferred;
   if (wait.lwp) node.by = by_lwp_.at(*wait.lwp);
   switch (wait.kind) {
     case WaitKind::import_lock:
       // Held by nobody who lives: for ever. Free by now: its turn comes.
       node.external = !wait.lwp && report.import_lock_state != ImportLockState::held;
       break;
-    case WaitKind::gil: node.external = !wait.lwp; break;
+    case WaitKind::gil:
     case WaitKind::join:
-    case WaitKind::rlock: node.external = !wait.lwp; break;
+    case WaitKind::module_lock:
+    case WaitKind::rlock:
+    case WaitKind::process_lock: node.external = !wait.lwp; break;
     case WaitKind::lock: node.any = !wait.lwp; break;
+    case WaitKind::mutex:
+    case WaitKind::native_lock:
+      node.any = !wait.lwp;
+      node.external = !wait.lwp && thread.facts.native_lock && thread.facts.native_lock->shared;
+      break;
     case WaitKind::condition:
     case WaitKind::event:
     case WaitKind::queue:
-    case WaitKind::semaphore: node.any = true; break;
+    case WaitKind::semaphore:
+    case WaitKind::future: node.any = true; break;
     case WaitKind::child_process:
     case WaitKind::io:
     case WaitKind::sleep:
     case WaitKind::unknown: node.external = true; break;
   }
-  if (thread.facts.wait && thread.facts.wait->other_processes && !node.by) node.external = true;
   // Thread.start waits for the new thread to say that it runs (Lib/threading.py), which it does
   // after it has got its thread state (Modules/threadmodule.c, t_bootstrap).
   if (wait.kind == WaitKind::event && wait.because == "Thread.start" && a_thread_begins()) {
     node.external = true;
   }
   if (node.external) node.by.reset();
+  // Nobody is left who could end it.
+  if (wait.orphaned) node.external = node.any = false;
 }
 
 }  // namespace importlock

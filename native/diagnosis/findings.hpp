@@ -2,7 +2,9 @@
 
 #include <cstddef>
 #include <optional>
+#include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -17,15 +19,31 @@ class Findings {
  public:
   using Index = std::size_t;
 
+  /// A lock that a thread holds while others wait for it.
+  struct Contended {
+    WaitKind kind{};
+    std::string lock;  ///< as Verdict::lock names it
+    Index holder = 0;
+    std::vector<Index> waiters;
+  };
+
   explicit Findings(Snapshot snapshot);
 
   [[nodiscard]] const ThreadFacts& facts(Index i) const { return report.threads[i].facts; }
+  [[nodiscard]] bool waits(Index i) const { return report.threads[i].waits_for.has_value(); }
   /// The wait of a thread that waits.
   [[nodiscard]] const Wait& wait(Index i) const { return *report.threads[i].waits_for; }
   /// The living thread of that id.
   [[nodiscard]] std::optional<Index> by_ident(PthreadId ident) const;
-  /// While the import lock is held: which facts cannot be true together, one clause, so that one of
-  /// them is damaged; empty where none are at odds.
+  /// The thread that can end the wait of thread `i`, where it is one.
+  [[nodiscard]] std::optional<Index> awaited(Index i) const;
+  /// The main thread of the process, which has its process id; else the first of Python's.
+  [[nodiscard]] std::optional<Index> main_thread() const;
+  /// Locks that are held and waited for: the import lock first, then those of modules, the GIL, and
+  /// those of the program.
+  [[nodiscard]] std::vector<Contended> contended() const;
+  /// Which facts cannot be true together, one clause, so that one of them is damaged or of another
+  /// moment; empty where none are at odds.
   [[nodiscard]] std::string contradiction() const;
   /// Whether it is known who holds the GIL, or that nobody does.
   [[nodiscard]] bool knows_gil() const;
@@ -37,25 +55,38 @@ class Findings {
   Report report;                    ///< all but the verdict
   std::optional<Index> owner;       ///< of the import lock
   std::optional<Index> gil_holder;  ///< while the GIL is held
+  bool gil_orphaned = false;        ///< held, and by no thread of the process
   /// The living thread of the owner's id, where it does not show that it holds the lock.
   std::optional<Index> namesake;
   bool namesake_waits_itself = false;  ///< for the import lock, which no owner does
   std::vector<Index> import_waiters;
   bool all_thread_states = true;  ///< false where the list of threads was not read whole
+  bool signals_interrupt_waits = false;
 
  private:
+  struct Holder {
+    std::optional<Index> thread;
+    std::string known_by;
+  };
+
   void judge_locks();
   void find_owner();
   /// A thread that has got the lock, but not yet the GIL back to say so (Python/import.c,
   /// _PyImport_AcquireLock): the lock is taken and its owner still -1.
   void find_taker();
+  void find_orphaned_gil();
   void find_wait(Index i);
   [[nodiscard]] Wait python_wait(Index i, const PythonWait& seen) const;
+  [[nodiscard]] Wait native_wait(Index i, const NativeLock& lock) const;
   /// The one thread whose stack shows that it holds the plain lock that `waiter` waits for. A
   /// `with` block says more than a `finally`; what speaks for several threads speaks for none.
-  [[nodiscard]] std::optional<Index> holder_of(Address lock, Index waiter) const;
+  [[nodiscard]] Holder holder_of(Address lock, Index waiter) const;
+  /// Whether the wait's loop lies inside what the thread holds, so that the wait can be made again
+  /// and again with all of it held.
+  [[nodiscard]] bool is_looped(Index i, const PythonWait& seen) const;
   /// Whether the thread is blocked where one that has not got the import lock yet cannot be.
   [[nodiscard]] bool waits_before_import(Index i) const;
+  void list_locks();
   void list_holds();
   void find_stuck_gil();
   /// Whether a thread may be about to enter Python for the first time: it has no thread state yet,
@@ -66,6 +97,7 @@ class Findings {
 
   std::unordered_map<Lwp, Index> by_lwp_;
   std::unordered_map<PthreadId, Index> by_ident_;
+  /// By lock: the threads, living or left over by a fork, that show that they hold it.
   std::unordered_map<Address, std::vector<std::pair<Index, HeldLock::Shown>>> holders_;
 };
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 namespace importlock {
 
 std::string label(const ThreadFacts& thread) {
@@ -24,6 +26,22 @@ std::string own_place_of(const ThreadFacts& thread, std::size_t frame) {
   return place_of(thread, own < thread.frames.size() ? own : frame);
 }
 
+bool is_program_lock(const Wait& wait) {
+  switch (wait.kind) {
+    case WaitKind::lock:
+    case WaitKind::rlock:
+    case WaitKind::mutex:
+    case WaitKind::native_lock:
+    case WaitKind::process_lock: return true;
+    default: return false;
+  }
+}
+
+std::string name_of_lock(const Wait& wait) {
+  if (wait.kind == WaitKind::module_lock) return "module lock of " + wait.what;
+  return wait.name.empty() ? wait.what : fmt::format("{} {}", wait.what, wait.name);
+}
+
 std::string phrase(const Wait& wait) {
   const auto with_article = [&] {
     if (!wait.name.empty()) return fmt::format("the {} {}", wait.what, wait.name);
@@ -33,13 +51,18 @@ std::string phrase(const Wait& wait) {
   switch (wait.kind) {
     case WaitKind::import_lock:
     case WaitKind::gil: return "the " + wait.what;
+    case WaitKind::module_lock: return "the module lock of " + wait.what;
     case WaitKind::join: return "the end of " + wait.what;
     case WaitKind::lock:
     case WaitKind::rlock:
+    case WaitKind::mutex:
+    case WaitKind::native_lock:
     case WaitKind::condition:
     case WaitKind::event:
     case WaitKind::queue:
-    case WaitKind::semaphore: return with_article();
+    case WaitKind::semaphore:
+    case WaitKind::future:
+    case WaitKind::process_lock: return with_article();
     case WaitKind::child_process:
     case WaitKind::io:
     case WaitKind::sleep:
@@ -52,8 +75,9 @@ std::string waits_clause(const Wait& wait) {
   switch (wait.kind) {
     case WaitKind::child_process:
     case WaitKind::io:
-    case WaitKind::sleep:
-    case WaitKind::unknown: return "is blocked in " + wait.what;
+    case WaitKind::sleep: return "is blocked in " + wait.what;
+    case WaitKind::unknown:
+      return "waits for another thread, for a reason that cannot be told (" + wait.what + ")";
     default: return "waits for " + phrase(wait);
   }
 }
@@ -63,8 +87,16 @@ std::string_view verb_that_ends(WaitKind kind) {
     case WaitKind::event: return "set";
     case WaitKind::condition: return "notify";
     case WaitKind::queue: return "serve";
+    case WaitKind::future: return "complete";
     default: return "release";
   }
+}
+
+std::string time_left(const Wait& wait) {
+  if (!wait.seconds_left) return "";
+  // Up, since it is the most that it can be.
+  const auto seconds = std::ceil(*wait.seconds_left);
+  return fmt::format(", for at most {:.0f} more second{}", seconds, seconds == 1 ? "" : "s");
 }
 
 std::string wait_sentence(const ThreadReport& thread) {
@@ -77,7 +109,7 @@ std::string wait_sentence(const ThreadReport& thread) {
     const auto own = own_place_of(thread.facts, wait.frame);
     sentence += own == at ? fmt::format(" ({})", at) : fmt::format(" ({}, called at {})", at, own);
   }
-  return sentence;
+  return sentence + time_left(wait);
 }
 
 std::string count(std::size_t number, std::string_view noun) {

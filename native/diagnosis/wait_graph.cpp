@@ -33,14 +33,14 @@ std::vector<bool> WaitGraph::can_progress(TimeOuts time_outs, bool outsiders,
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     const auto& node = nodes_[i];
     const bool patient = time_outs == TimeOuts::are_ignored_on_the_path;
-    const bool ends_by_itself = node.timed && !(patient && (node.by || on_path[i]));
+    const bool ends_by_itself = node.timed && !(patient && node.looped && (node.by || on_path[i]));
     if (patient && node.idle) continue;
     if (!node.blocked || node.external || ends_by_itself) {
       // A thread outside Python that merely lives is no reason to hope for one inside.
       if (node.needs_gil || outsiders) free_from_the_start.push_back(i);
-    } else if (node.by) {
+    } else if (node.by && !(outsiders && node.inferred)) {
       waiting_for[*node.by].push_back(i);
-    } else if (node.any) {
+    } else if (node.any || node.by) {
       waiting_for_any.push_back(i);
     }
   }

@@ -18,8 +18,10 @@ class WaitGraph {
     bool external = false;          ///< may be ended from outside: I/O, a child, a sleep
     bool idle = false;              ///< goes on, but only to wait again
     bool timed = false;             ///< may end by itself after a time
+    bool looped = false;            ///< a timed one that may be made again and again
     bool any = false;               ///< any other thread can end it
     std::optional<std::size_t> by;  ///< the one thread that can end it
+    bool inferred = false;          ///< that it is `by`, is likely but not certain
     bool needs_gil = true;          ///< does Python's work, so it cannot go on without the GIL
   };
 
@@ -29,11 +31,11 @@ class WaitGraph {
 
   enum class TimeOuts { end_the_wait, are_ignored_on_the_path };
 
-  /// Which threads can progress. With `are_ignored_on_the_path` a time-out is no progress for a
-  /// thread that waits for one certain thread, nor for those on the path of such waits from
-  /// `start`, nor is anything for an idle one: a loop around a timed wait goes on for ever unless
-  /// its code gives up. `outsiders`:
-  /// threads outside Python count as able to end waits that any thread can end.
+  /// Which threads can progress. With `are_ignored_on_the_path` the time-out of a looped wait is no
+  /// progress for a thread that waits for one certain thread, nor for those on the path of such
+  /// waits from `start`, nor is anything for an idle one: a loop around a timed wait goes on for
+  /// ever unless its code gives up. `outsiders`: threads outside Python count as able to end waits
+  /// that any thread can end, and any thread as able to end one whose `by` is inferred.
   [[nodiscard]] std::vector<bool> can_progress(TimeOuts time_outs, bool outsiders,
                                                std::optional<std::size_t> start) const;
 

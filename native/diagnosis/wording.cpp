@@ -14,14 +14,14 @@ bool Wording::wanted(const HeldLock& held) const {
   });
 }
 
-std::string Wording::who_could_end_it(const std::vector<bool>& progress) const {
+std::string Wording::who_could_end_it(Index holder, const std::vector<bool>& progress) const {
   constexpr std::size_t most_named = 3;
   std::string names;
   std::size_t number = 0;
   for (Index i = 0; i < progress.size(); ++i) {
     const auto& waits = found_.report.threads[i].waits_for;
     const bool on_its_own = !waits || !waits->lwp;
-    if (!progress[i] || !on_its_own || i == *found_.owner || !found_.facts(i).python) continue;
+    if (!progress[i] || !on_its_own || i == holder || !found_.facts(i).python) continue;
     if (++number > most_named) continue;
     names += (names.empty() ? "" : ", ") + label(found_.facts(i));
   }
@@ -33,8 +33,8 @@ std::string Wording::who_could_end_it(const std::vector<bool>& progress) const {
 std::string Wording::held_clause(Index i) const {
   for (const auto& held : found_.facts(i).held) {
     if (wanted(held)) {
-      return fmt::format(" while it holds {}{} since {}", held.name.empty() ? "the " : "",
-                         held.name.empty() ? held.what : held.name, place(held.file, held.line));
+      return fmt::format(" while it holds the {}{}{} since {}", held.what,
+                         held.name.empty() ? "" : " ", held.name, place(held.file, held.line));
     }
   }
   return "";
@@ -53,27 +53,45 @@ std::string Wording::cycle_clause(const Cycle& cycle) const {
   return who + " wait for each other in a deadlock";
 }
 
+std::string Wording::link(Index from, Index to) const {
+  const auto& waits = found_.wait(from);
+  const auto next = label(found_.facts(to));
+  if (waits.kind == WaitKind::join) return "the end of " + next;
+  if (waits.lwp) return fmt::format("{} that {} holds", phrase(waits), next);
+  return fmt::format("{} that no thread can {}, since {}", phrase(waits),
+                     verb_that_ends(waits.kind), next);
+}
+
 std::string Wording::chain_clause(const Cycle& cycle) const {
   std::string clause;
-  for (Index step = 0; step < cycle.size(); ++step) {
-    const auto& waits = found_.wait(cycle[step]);
-    if (step > 0) clause += " waits for ";
-    if (step + 1 == cycle.size()) {
-      clause += phrase(waits);
-      if (!waits.because.empty()) clause += fmt::format(" ({})", waits.because);
-      break;
-    }
-    const auto next = label(found_.facts(cycle[step + 1]));
-    if (waits.kind == WaitKind::join) {
-      clause += next + ", which";
-    } else if (waits.lwp) {
-      clause += fmt::format("{} that {} holds, which", phrase(waits), next);
-    } else {
-      clause += fmt::format("{} that no thread can {}, since {}", phrase(waits),
-                            verb_that_ends(waits.kind), next);
-    }
+  for (Index step = 0; step + 1 < cycle.size(); ++step) {
+    const bool named = found_.wait(cycle[step]).lwp.has_value();
+    clause += link(cycle[step], cycle[step + 1]) + (named ? ", which waits for " : " waits for ");
+  }
+  const auto& last = found_.wait(cycle.back());
+  clause += phrase(last);
+  if (!last.because.empty() && last.kind != WaitKind::join) {
+    clause += fmt::format(" ({})", last.because);
   }
   return clause;
+}
+
+std::string Wording::waits_in_turn(Index i) const {
+  std::string clause = label(found_.facts(i));
+  std::vector<bool> named(found_.report.threads.size(), false);
+  constexpr int most_steps = 4;
+  for (int step = 0;; ++step) {
+    named[i] = true;
+    if (!found_.waits(i)) return clause + " runs";
+    const auto next = found_.awaited(i);
+    if (!next || named[*next] || step == most_steps) {
+      const auto at = own_place_of(found_.facts(i), found_.wait(i).frame);
+      return clause + " " + waits_clause(found_.wait(i)) + (at.empty() ? "" : " (" + at + ")") +
+             time_left(found_.wait(i));
+    }
+    clause += fmt::format(" waits for {}, which", link(i, *next));
+    i = *next;
+  }
 }
 
 std::string Wording::uncertainty(const Cycle& cycle) const {
@@ -82,8 +100,9 @@ std::string Wording::uncertainty(const Cycle& cycle) const {
     return fmt::format("{} waits with a time-out, so this ends only if its code gives up waiting.",
                        label(found_.facts(*timed)));
   }
-  const auto outside = std::ranges::count_if(
-      found_.report.threads, [](const ThreadReport& thread) { return !thread.facts.python; });
+  const auto outside = std::ranges::count_if(found_.report.threads, [](const ThreadReport& thread) {
+    return !thread.facts.python && !thread.waits_for;
+  });
   if (outside > 0) {
     return fmt::format("{} outside Python could still end it.",
                        count(static_cast<Index>(outside), "thread"));
@@ -91,29 +110,30 @@ std::string Wording::uncertainty(const Cycle& cycle) const {
   return "A thread that wakes from time to time could still end it.";
 }
 
-std::string Wording::advice(const Cycle& cycle, const std::string& start) const {
-  const auto& owners = found_.wait(*found_.owner);
-  const auto where = own_place_of(found_.facts(*found_.owner), owners.frame);
+std::string Wording::advice_for_import(const Cycle& cycle, const std::string& start) const {
+  const auto holder = cycle.front();
+  const auto& holders = found_.wait(holder);
+  const auto where = own_place_of(found_.facts(holder), holders.frame);
   const auto last = cycle.back();
-  if (std::ranges::any_of(cycle, [&](Index i) { return found_.wait(i).kind == WaitKind::gil; })) {
-    return stuck_gil_advice();
-  }
   std::string text;
-  if (owners.lwp && (owners.kind == WaitKind::lock || owners.kind == WaitKind::rlock)) {
-    if (cycle.size() == 1) {
-      return fmt::format("Take the {} once only ({}), or make it an RLock.", owners.what, where);
-    }
+  if (is_program_lock(holders) || holders.kind == WaitKind::module_lock) {
+    if (cycle.size() == 1) return advice(cycle);
     const auto needs = found_.wait(last).because.empty() ? "the import" : found_.wait(last).because;
     text = fmt::format(
         "Do not import with the {} held: have {} done before the lock is taken ({}), for example "
         "at the top of its module; and keep the import of {} from taking that lock ({}).",
-        owners.what, needs, own_place_of(found_.facts(last), found_.wait(last).frame), module(),
-        where);
-  } else {
+        name_of_lock(holders), needs, own_place_of(found_.facts(last), found_.wait(last).frame),
+        module(holder), where);
+  } else if (holders.kind == WaitKind::join || !start.empty()) {
     text = fmt::format(
         "Keep the import of {} free of waits: move the lines that start the thread{} and wait "
         "for it ({}) into a function such as main(), and call it after the import has ended.",
-        module(), start.empty() ? "" : fmt::format(" ({})", start), where);
+        module(holder), start.empty() ? "" : fmt::format(" ({})", start), where);
+  } else {
+    text = fmt::format(
+        "Keep the import of {} free of waits: move the line that waits ({}) into a function such "
+        "as main(), and call it after the import has ended.",
+        module(holder), where);
   }
   if (found_.wait(last).because == "codec lookup") {
     text += " Or look that codec up once before, with codecs.lookup().";
@@ -121,11 +141,25 @@ std::string Wording::advice(const Cycle& cycle, const std::string& start) const 
   return text;
 }
 
-std::string Wording::advice_for_cycle_without_import(const Cycle& cycle) const {
-  const bool locks = std::ranges::all_of(cycle, [&](Index i) {
-    return found_.wait(i).kind == WaitKind::lock || found_.wait(i).kind == WaitKind::rlock;
-  });
-  if (cycle.size() == 1 && locks) return "Take that lock once only, or make it an RLock.";
+std::string Wording::advice(const Cycle& cycle) const {
+  const auto is_gil = [&](Index i) { return found_.wait(i).kind == WaitKind::gil; };
+  const auto is_lock = [&](Index i) { return is_program_lock(found_.wait(i)); };
+  const auto where = own_place_of(found_.facts(cycle.front()), found_.wait(cycle.front()).frame);
+  const auto at = where.empty() ? "" : fmt::format(" ({})", where);
+  if (cycle.size() == 1 && is_gil(cycle.front())) {
+    return fmt::format(
+        "The C code called{} uses PyGILState_Ensure, which knows the main interpreter alone: run "
+        "this program there (mod_wsgi: WSGIApplicationGroup %{{GLOBAL}}; uwsgi: "
+        "single-interpreter = true).",
+        where.empty() ? "" : " at " + where);
+  }
+  if (std::ranges::any_of(cycle, is_gil)) return stuck_gil_advice();
+  if (cycle.size() == 1 && is_lock(cycle.front())) {
+    return found_.wait(cycle.front()).kind == WaitKind::lock
+               ? fmt::format("Take that Lock once only{}, or make it an RLock.", at)
+               : fmt::format("Take that lock once only{}, or make it a recursive one.", at);
+  }
+  const bool locks = std::ranges::all_of(cycle, is_lock);
   std::string places;
   for (const auto i : cycle) {
     places += places.empty() ? "" : locks ? "; " : ", ";
@@ -152,41 +186,47 @@ std::string Wording::stuck_gil_advice() const {
       at.empty() ? "" : " at " + at);
 }
 
-const ThreadStart* Wording::start_of(Index i) const {
-  const auto& starts = found_.facts(*found_.owner).starts;
+const ThreadStart* Wording::start_of(Index i, Index starter) const {
+  const auto& starts = found_.facts(starter).starts;
   const auto found = std::ranges::find_if(
       starts, [&](const ThreadStart& start) { return start.started == found_.facts(i).ident; });
   return found == starts.end() ? nullptr : &*found;
 }
 
-std::string Wording::module() const {
-  const auto& importing = found_.facts(*found_.owner).importing;
+std::string Wording::module(Index i) const {
+  const auto& importing = found_.facts(i).importing;
   return importing.empty() ? "the module" : importing.back().name;
 }
 
-std::string Wording::importing() const {
-  const auto& importing = found_.facts(*found_.owner).importing;
-  return importing.empty() ? "" : fmt::format(", importing {},", importing.back().name);
+std::string Wording::while_importing(Index i) const {
+  return found_.facts(i).importing.empty() ? "" : " while importing " + module(i);
 }
 
-std::string Wording::while_importing() const {
-  return found_.facts(*found_.owner).importing.empty() ? "" : " while importing " + module();
-}
-
-std::string Wording::waiters() const {
-  const auto number = found_.import_waiters.size();
-  return count(number, "thread") + (number == 1 ? " waits" : " wait");
-}
-
-std::string Wording::hold_sentence() const {
-  std::string chain;
-  for (const auto& module : found_.facts(*found_.owner).importing) {
-    chain += (chain.empty() ? "" : " > ") + module.name;
+std::string Wording::holder_clause(const Contended& lock) const {
+  const auto& facts = found_.facts(lock.holder);
+  if (lock.kind == WaitKind::import_lock) {
+    return fmt::format(
+        "{} holds the import lock{}", label(facts),
+        facts.importing.empty() ? "" : fmt::format(", importing {},", facts.importing.back().name));
   }
-  const auto& evidence = found_.facts(*found_.owner).import_lock_evidence;
-  return fmt::format(
-      "{} holds the import lock{}.", label(found_.facts(*found_.owner)),
-      chain.empty() ? fmt::format(" ({})", evidence) : fmt::format(" while it imports {}", chain));
+  return fmt::format("{} holds the {}", label(facts), lock.lock);
+}
+
+std::string Wording::hold_sentence(const Contended& lock) const {
+  const auto& facts = found_.facts(lock.holder);
+  std::string chain;
+  for (const auto& module : facts.importing) chain += (chain.empty() ? "" : " > ") + module.name;
+  std::string how;
+  if (!chain.empty()) {
+    how = " while it imports " + chain;
+  } else if (lock.kind == WaitKind::import_lock) {
+    how = fmt::format(" ({})", facts.import_lock_evidence);
+  }
+  return fmt::format("{} holds the {}{}.", label(facts), lock.lock, how);
+}
+
+std::string waiters(std::size_t number) {
+  return count(number, "thread") + (number == 1 ? " waits" : " wait");
 }
 
 }  // namespace importlock

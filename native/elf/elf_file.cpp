@@ -60,7 +60,7 @@ class Beginnings {
     for (const auto name : names) length_ = std::min(length_, name.size());
     for (const auto name : names) wanted_.set(hash(name));
   }
-  [[nodiscard]] bool may_begin(std::string_view names) const {
+  bool operator()(std::string_view names, const auto& /*symbol*/) const {
     return names.size() >= length_ && wanted_[hash(names)];
   }
 
@@ -130,11 +130,12 @@ std::optional<GElf_Shdr> table_header(const ElfFile& file, Elf_Scn* section) {
   return header;
 }
 
-/// Calls `visit(name, symbol)` for each that may be wanted. libelf would keep all that it has read
-/// for as long as the file is open, and fresh memory is most of what reading costs.
-template <typename Sym, typename Visit>
+/// Calls `visit(name, symbol)` for each for which `wanted(its name and what follows, symbol)`.
+/// libelf would keep all that it has read for as long as the file is open, and fresh memory is most
+/// of what reading costs.
+template <typename Sym, typename Wanted, typename Visit>
 void visit_symbols(const ElfFile& file, const GElf_Shdr& symbols, const GElf_Shdr& names,
-                   const Beginnings& wanted, Visit visit) {
+                   const Wanted& wanted, Visit visit) {
   const auto bytes = std::make_unique_for_overwrite<char[]>(names.sh_size);
   const auto length_read =
       file.read_at(names.sh_offset, std::as_writable_bytes(std::span(bytes.get(), names.sh_size)));
@@ -148,25 +149,29 @@ void visit_symbols(const ElfFile& file, const GElf_Shdr& symbols, const GElf_Shd
     for (const auto& symbol : std::span(window).first(got / sizeof(Sym))) {
       if (symbol.st_name >= text.size()) continue;
       const auto name = text.substr(symbol.st_name);
-      if (!wanted.may_begin(name)) continue;
+      if (!wanted(name, symbol)) continue;
       const auto length = name.find('\0');
       if (length != name.npos) visit(name.substr(0, length), symbol);
     }
   }
 }
 
-template <typename Visit>
-void for_each_symbol(const ElfFile& file, Elf* elf, GElf_Word table_type,
-                     std::span<const std::string_view> wanted, Visit visit) {
+template <typename Wanted, typename Visit>
+void for_each_symbol(const ElfFile& file, Elf* elf, GElf_Word table_type, const Wanted& wanted,
+                     Visit visit) {
   const auto symbols = table_header(file, find_section(elf, table_type));
   if (!symbols) return;
   const auto names = table_header(file, elf_getscn(elf, symbols->sh_link));
   if (!names) return;
   if (gelf_getclass(elf) == ELFCLASS64) {
-    visit_symbols<Elf64_Sym>(file, *symbols, *names, Beginnings(wanted), visit);
+    visit_symbols<Elf64_Sym>(file, *symbols, *names, wanted, visit);
   } else {
-    visit_symbols<Elf32_Sym>(file, *symbols, *names, Beginnings(wanted), visit);
+    visit_symbols<Elf32_Sym>(file, *symbols, *names, wanted, visit);
   }
+}
+
+constexpr GElf_Word table_type(ElfFile::Table table) {
+  return table == ElfFile::Table::dynsym ? SHT_DYNSYM : SHT_SYMTAB;
 }
 
 /// Of a compressed file, which a core kept by systemd-coredump is: how to get at what is in it.
@@ -370,7 +375,8 @@ SymbolsByName ElfFile::symbols(Table table, std::span<const std::string_view> wa
   SymbolsByName found;
   found.reserve(wanted.size());
   for (const auto name : wanted) found.try_emplace(name);
-  for_each_symbol(*this, elf_, table == Table::dynsym ? SHT_DYNSYM : SHT_SYMTAB, wanted,
+  const Beginnings beginnings(wanted);
+  for_each_symbol(*this, elf_, table_type(table), beginnings,
                   [&](std::string_view name, const auto& symbol) {
                     if (symbol.st_shndx == SHN_UNDEF) return;
                     const auto type = symbol.st_info & 0xf;  // ELF64_ST_TYPE
@@ -387,10 +393,26 @@ SymbolsByName ElfFile::symbols(Table table, std::span<const std::string_view> wa
 std::unordered_set<std::string_view> ElfFile::mentioned(
     std::span<const std::string_view> names) const {
   std::unordered_set<std::string_view> found;
-  for_each_symbol(*this, elf_, SHT_DYNSYM, names, [&](std::string_view symbol, const auto&) {
+  const Beginnings beginnings(names);
+  for_each_symbol(*this, elf_, SHT_DYNSYM, beginnings, [&](std::string_view symbol, const auto&) {
     const auto name = std::ranges::find(names, symbol);
     if (name != names.end()) found.insert(*name);
   });
+  return found;
+}
+
+std::string ElfFile::variable_at(LinkAddress address) const {
+  std::string found;
+  const auto at = static_cast<std::uint64_t>(address);
+  const auto spans = [at](std::string_view, const auto& symbol) {
+    return (symbol.st_info & 0xf) == STT_OBJECT && symbol.st_shndx != SHN_UNDEF &&
+           symbol.st_value <= at && at - symbol.st_value < symbol.st_size;
+  };
+  for (const auto table : {Table::symtab, Table::dynsym}) {
+    for_each_symbol(*this, elf_, table_type(table), spans,
+                    [&](std::string_view name, const auto&) { found = base_name(name); });
+    if (!found.empty()) break;
+  }
   return found;
 }
 

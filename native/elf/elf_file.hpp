@@ -95,6 +95,9 @@ class ElfFile {
   [[nodiscard]] std::unordered_set<std::string_view> mentioned(
       std::span<const std::string_view> names) const;
 
+  /// The base name of the variable that spans `address`; empty where no symbol does.
+  [[nodiscard]] std::string variable_at(LinkAddress address) const;
+
   /// Whether `size` bytes at `address` lie in the program's variables: writable, initialised or
   /// not, and not a part of what the dynamic linker fills in.
   [[nodiscard]] bool holds_variable(LinkAddress address, std::uint64_t size) const;

@@ -7,8 +7,8 @@ int Report::status() const {
     case VerdictKind::deadlock:
     case VerdictKind::orphaned:
     case VerdictKind::stalled: return 1;
-    case VerdictKind::importing: return 0;
-    case VerdictKind::free: return verdict.cycle.empty() && !gil_stuck ? 0 : 1;
+    case VerdictKind::importing:
+    case VerdictKind::free: return 0;
     case VerdictKind::unknown: return 2;
   }
   return 2;

@@ -30,11 +30,13 @@ struct PythonInfo {
   std::optional<std::string> build_id;
   std::string arch;             ///< "x86_64", as uname -m has it
   std::optional<bool> pydebug;  ///< built --with-pydebug, whose objects are laid out otherwise
-  std::optional<std::string> unicode;  ///< "ucs2" or "ucs4"
+  std::optional<std::string> unicode;  ///< "ucs2" or "ucs4"; 3.3 and later have neither
+  bool free_threaded = false;          ///< built with --disable-gil (3.13 and later)
 };
 
-/// Which evidence gave the address of the lock's variables.
-enum class FoundBy { symtab, debug_file, code };
+/// Which evidence gave the address of the lock's variables; `runtime`: they are in `_PyRuntime` or
+/// an interpreter's state (3.12 and later).
+enum class FoundBy { symtab, debug_file, code, runtime };
 
 /// A lock of Python/thread_pthread.h: its address, its extent and what its word says.
 struct LockFacts {
@@ -52,10 +54,19 @@ struct ImportLockFacts {
   std::optional<FoundBy> found_by;
 };
 
-/// interpreter_lock of Python/ceval.c and _PyThreadState_Current of Python/pystate.c.
+/// interpreter_lock of Python/ceval.c and _PyThreadState_Current of Python/pystate.c (2.7); struct
+/// _gil_runtime_state of Include/internal (3.x), where `lock` spans its condition variable.
 struct GilFacts {
   Known<LockFacts> lock;
-  Known<std::optional<PthreadId>> holder;  ///< thread of _PyThreadState_Current
+  Known<std::optional<PthreadId>> holder;  ///< thread of the thread state that holds it
+};
+
+/// The lock of one module, a `_ModuleLock` of Lib/importlib/_bootstrap.py (3.3 and later).
+struct ModuleLockFacts {
+  std::string module;
+  Address address;  ///< of the object: what PythonWait::lock is for those that wait for it
+  std::optional<PthreadId> owner;
+  int count = 0;  ///< how often the owner has taken it; 0 while it is handed over
 };
 
 /// A variable of a frame, its value written as repr() would, bounded in depth and length.
@@ -94,18 +105,36 @@ struct ModuleInProgress {
 
 /// A wait that the thread's Python frames show, recognised by code and type objects.
 struct PythonWait {
-  enum class Kind { join, lock, rlock, condition, event, queue, semaphore };
+  enum class Kind {
+    join,
+    lock,
+    rlock,
+    condition,
+    event,
+    queue,
+    semaphore,
+    barrier,
+    future,
+    module_lock,
+    process_lock,  ///< of multiprocessing: other processes can release it
+  };
   Kind kind = Kind::join;
   std::string what;  ///< name of the thread that is joined, "Event", "RLock"
   std::string call;  ///< "Thread.join", "Queue.get", "with"
   std::string name;  ///< what the caller calls the object, such as "self.lock"; empty: untold
-  /// The one thread that can end it: the joined thread, the owner of an RLock.
+  /// The one thread that can end it: the joined thread, the owner of an RLock or a module's lock.
   std::optional<PthreadId> thread;
-  /// The lock of Python/thread_pthread.h that is waited for, of a plain Lock or an RLock.
+  /// What is waited for, of a plain Lock or an RLock the lock of Python/thread_pthread.h, of a
+  /// module's lock its object.
   Address lock;
-  bool timed = false;            ///< ends by itself after a time
-  bool other_processes = false;  ///< a lock of multiprocessing: other processes can release it
-  std::size_t frame = 0;         ///< index in frames of the caller, outside the library
+  bool timed = false;  ///< ends by itself after a time
+  /// Of a timed one: how many seconds it goes on at most.
+  std::optional<double> seconds_left;
+  /// Index in frames of the innermost caller that is in a loop around it: a timed wait in a loop
+  /// may be made again and again.
+  std::optional<std::size_t> loop;
+  int loop_line = 0;      ///< of the code where that loop begins
+  std::size_t frame = 0;  ///< index in frames of the caller, outside the library
 };
 
 /// An application's lock that the thread's frames show it to hold.
@@ -113,11 +142,13 @@ struct HeldLock {
   Address lock;      ///< as PythonWait has it
   std::string what;  ///< "Lock", "RLock"
   std::string name;  ///< as PythonWait has it
-  /// A `with` block is in progress; or a `finally` block that releases the lock lies ahead.
-  enum class Shown { with_block, finally_block };
+  /// A `with` block is in progress; a `finally` block that releases the lock lies ahead; the code
+  /// has called acquire() and not yet release(). Each says more than the next.
+  enum class Shown { with_block, finally_block, acquire_call };
   Shown shown = Shown::with_block;
   std::string file;  ///< where the block begins
   int line = 0;
+  std::size_t frame = 0;  ///< index in frames of the one that shows it
 };
 
 /// A line at which this thread started another, found in code that is still on its stack.
@@ -134,8 +165,32 @@ struct SystemCall {
   long number = -1;
   std::string name;  ///< "futex", "read", as x86-64 names it; the number where it is unknown
   SystemCallArguments arguments{};
-  std::optional<Address> futex;  ///< of a FUTEX_WAIT: the word that is waited on
+  std::optional<Address> futex;  ///< of a FUTEX_WAIT or FUTEX_LOCK_PI: the word that is waited on
   bool timed = false;            ///< a FUTEX_WAIT that ends by itself after a time
+  /// Of a call with a time-out: how many seconds it was to last at most when it began.
+  std::optional<double> time_out;
+};
+
+/// What a thread waits for on a futex that no object of Python explains: a lock of the C library or
+/// of C code, told by its memory.
+struct NativeLock {
+  enum class Kind {
+    unknown,
+    semaphore,  ///< sem_t, which is also what a PyThread_type_lock of C code is
+    mutex,
+    rwlock,
+    condition_variable,
+    barrier,
+    once,    ///< pthread_once or the guard of a static variable: somebody else initialises it
+    stream,  ///< the lock of a FILE
+  };
+  Kind kind = Kind::unknown;
+  Address address;     ///< of the whole lock; of an unknown one the futex
+  std::string symbol;  ///< "_rtld_global in ld-linux-x86-64.so.2"; empty where there is none
+  /// Who holds it, by its memory. Empty optional: its memory names none.
+  std::optional<Lwp> owner;
+  bool owner_lives = true;  ///< false where `owner` is no thread of the process
+  bool shared = false;      ///< lies in memory that other processes can have mapped
 };
 
 struct ThreadFacts {
@@ -152,6 +207,7 @@ struct ThreadFacts {
   std::string import_lock_evidence;
   std::optional<Operation> operation;
   std::optional<PythonWait> wait;
+  std::optional<NativeLock> native_lock;  ///< where `wait` is empty and it is in a futex
   std::vector<HeldLock> held;
   /// Between two rounds of a housekeeping of the library that ends nobody's wait.
   bool housekeeping = false;
@@ -159,6 +215,8 @@ struct ThreadFacts {
   /// Missing: cannot be told. Empty optional: the thread is in no system call, it runs.
   Known<std::optional<SystemCall>> system_call;
   std::string call_object;  ///< what that call works on: the path of its file, "process 4243"
+  bool has_gil = false;     ///< its thread state is the one that runs Python code
+  bool exiting = false;     ///< waits at the end of the program for threads that are no daemons
 };
 
 struct Snapshot {
@@ -166,8 +224,12 @@ struct Snapshot {
   PythonInfo python;
   ImportLockFacts import_lock;
   GilFacts gil;
+  std::vector<ModuleLockFacts> module_locks;  ///< that are held or waited for
   std::vector<ThreadFacts> threads;
-  bool all_thread_states = true;      ///< false where the list of thread states broke off
+  bool all_thread_states = true;  ///< false where the list of thread states broke off
+  /// A signal interrupts the waits of the main thread for locks, so that a handler written in
+  /// Python can end them (3.2 and later).
+  bool signals_interrupt_waits = false;
   std::vector<std::string> problems;  ///< what could not be read, one clause each
 };
 

@@ -10,7 +10,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr const char* schema = "py-importlock/1";
+constexpr const char* schema = "py-importlock/2";
 
 template <typename T>
 Json or_null(const std::optional<T>& value) {
@@ -21,17 +21,46 @@ Json hex_or_null(const std::optional<PthreadId>& ident) {
   return ident ? Json(to_hex(*ident)) : Json(nullptr);
 }
 
+Json text_or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
+
+Json wait_json(const Wait& wait) {
+  return {{"kind", name_of(wait.kind)},
+          {"what", wait.what},
+          {"lwp", or_null(wait.lwp)},
+          {"pid", or_null(wait.pid)},
+          {"because", text_or_null(wait.because)},
+          {"seconds_left", or_null(wait.seconds_left)}};
+}
+
+Json locks_json(const std::vector<LockReport>& locks) {
+  Json rows = Json::array();
+  for (const auto& lock : locks) {
+    rows.push_back({{"address", to_hex(lock.address)},
+                    {"kind", name_of(lock.kind)},
+                    {"name", lock.name.empty() ? lock.what : lock.name},
+                    {"owner", or_null(lock.owner)},
+                    {"known_by", text_or_null(lock.known_by)},
+                    {"waiters", lock.waiters}});
+  }
+  return rows;
+}
+
+Json module_locks_json(const std::vector<ModuleLockReport>& locks) {
+  Json rows = Json::array();
+  for (const auto& lock : locks) {
+    rows.push_back({{"module", lock.facts.module},
+                    {"owner_ident", hex_or_null(lock.facts.owner)},
+                    {"owner", or_null(lock.owner)},
+                    {"count", lock.facts.count},
+                    {"waiters", lock.waiters}});
+  }
+  return rows;
+}
+
 Json thread_json(const ThreadReport& thread) {
   const auto& facts = thread.facts;
   Json importing = Json::array();
   for (const auto& module : facts.importing) importing.push_back(module.name);
-  Json waits = nullptr;
-  if (const auto& wait = thread.waits_for) {
-    waits = {{"kind", name_of(wait->kind)},
-             {"what", wait->what},
-             {"lwp", or_null(wait->lwp)},
-             {"because", wait->because.empty() ? Json(nullptr) : Json(wait->because)}};
-  }
   Json frames = Json::array();
   for (const auto& frame : facts.frames) {
     frames.push_back({{"function", frame.function.str()},
@@ -51,7 +80,7 @@ Json thread_json(const ThreadReport& thread) {
           {"python", facts.python},
           {"holds", thread.holds},
           {"importing", importing},
-          {"waits_for", waits},
+          {"waits_for", thread.waits_for ? wait_json(*thread.waits_for) : Json(nullptr)},
           {"frames", frames}};
 }
 
@@ -80,7 +109,8 @@ std::string render_json(const Report& report, JsonStyle style) {
                     {"build_id", or_null(report.python.build_id)},
                     {"arch", report.python.arch},
                     {"pydebug", or_null(report.python.pydebug)},
-                    {"unicode", or_null(report.python.unicode)}};
+                    {"unicode", or_null(report.python.unicode)},
+                    {"free_threaded", report.python.free_threaded}};
   const bool created = lock.lock && !lock.lock->address.is_null();
   json["import_lock"] = {
       {"state", name_of(report.import_lock_state)},
@@ -90,15 +120,21 @@ std::string render_json(const Report& report, JsonStyle style) {
       {"level", or_null(lock.level.optional())},
       {"waiters", report.import_lock_waiters},
       {"found_by", lock.found_by ? Json(name_of(*lock.found_by)) : Json(nullptr)}};
+  json["module_locks"] = module_locks_json(report.module_locks);
+  const bool gil_held = report.gil_state == GilState::held && report.gil.holder;
   json["gil"] = {{"state", name_of(report.gil_state)},
                  {"holder", or_null(report.gil_holder)},
+                 {"holder_ident", gil_held ? hex_or_null(*report.gil.holder) : Json(nullptr)},
                  {"waiters", report.gil_waiters}};
+  json["locks"] = locks_json(report.locks);
   json["threads"] = Json::array();
   for (const auto& thread : report.threads) json["threads"].push_back(thread_json(thread));
   const auto& verdict = report.verdict;
-  json["verdict"] = {{"kind", name_of(verdict.kind)}, {"certain", verdict.certain},
-                     {"cycle", verdict.cycle},        {"summary", verdict.summary},
-                     {"advice", verdict.advice},      {"evidence", verdict.evidence}};
+  json["verdict"] = {{"kind", name_of(verdict.kind)},      {"certain", verdict.certain},
+                     {"lock", text_or_null(verdict.lock)}, {"cycle", verdict.cycle},
+                     {"summary", verdict.summary},         {"advice", verdict.advice},
+                     {"evidence", verdict.evidence}};
+  json["processes"] = Json::array();
   json["problems"] = report.problems;
   return text_of(json, style);
 }

@@ -93,8 +93,9 @@ class TextReport {
     for (const auto& thread : report_.threads) {
       if (!thread.facts.lwp || !in_cycle_.contains(*thread.facts.lwp)) rest.push_back(&thread);
     }
-    std::stable_partition(rest.begin(), rest.end(),
-                          [](const auto* thread) { return !thread->holds.empty(); });
+    std::ranges::stable_sort(rest, {}, [](const auto* thread) {
+      return !thread->facts.lwp ? 2 : thread->holds.empty() ? 1 : 0;
+    });
     std::vector<std::vector<const ThreadReport*>> groups;
     std::unordered_map<std::string, std::size_t> group_of;
     for (const auto* thread : rest) {
@@ -145,7 +146,7 @@ class TextReport {
       head += alike.size() > most_named ? ", ...)" : ")";
     } else {
       head = facts.gdb_thread ? fmt::format("Thread {} ", *facts.gdb_thread) : "Thread ";
-      head += facts.lwp ? fmt::format("(LWP {})", *facts.lwp) : "(no LWP)";
+      head += facts.lwp ? fmt::format("(LWP {})", *facts.lwp) : "of the parent process (no LWP)";
       if (!facts.name.empty()) head += " " + facts.name;
     }
     const auto state = this->state(*alike.front());
@@ -167,7 +168,10 @@ class TextReport {
         cut("        " + escaped(variable.name) + " = " + escaped(variable.value));
       }
     }
-    if (number > shown) out_ += fmt::format("  ... and {} frames further out\n", number - shown);
+    if (number > shown) {
+      out_ += fmt::format("  ... and {} frame{} further out\n", number - shown,
+                          number - shown == 1 ? "" : "s");
+    }
   }
 
   /// How many frames there are without those by which threading starts every thread.

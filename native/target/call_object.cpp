@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <ctime>
 #include <filesystem>
 #include <string_view>
 
@@ -83,6 +84,54 @@ std::string call_object(const Target& target, Memory& memory, const SystemCall& 
     // An argument that is no longer in memory names nothing.
   }
   return "";
+}
+
+std::optional<double> call_time_out(const Target& target, Memory& memory, const SystemCall& call) {
+  const auto argument = [&](std::size_t i) { return call.arguments[i]; };
+  /// struct timespec, or timeval where `parts` is a million: two longs.
+  const auto pair_at = [&](std::uint64_t address, double parts) -> std::optional<double> {
+    if (address == 0) return std::nullopt;
+    const auto word = word_size(target.architecture);
+    const auto field = [&](Address at) {
+      return word == 8 ? static_cast<double>(memory.value<std::int64_t>(at))
+                       : static_cast<double>(memory.value<std::int32_t>(at));
+    };
+    const auto seconds = field(Address{address}) + field(Address{address} + word) / parts;
+    return seconds >= 0 ? std::optional(seconds) : std::nullopt;
+  };
+  const auto until = [&](std::optional<double> moment, clockid_t clock) -> std::optional<double> {
+    timespec now{};
+    if (!moment || target.info.kind != TargetKind::process) return std::nullopt;
+    if (::clock_gettime(clock, &now) != 0) return std::nullopt;
+    return std::max(*moment - static_cast<double>(now.tv_sec), 0.0);
+  };
+  const auto milliseconds = [&](std::size_t i) -> std::optional<double> {
+    const auto number = static_cast<std::int32_t>(argument(i));
+    return number >= 0 ? std::optional(number / 1e3) : std::nullopt;
+  };
+  constexpr double nano = 1e9, micro = 1e6;
+  try {
+    if (call.futex) {
+      // include/uapi/linux/futex.h: FUTEX_WAIT's is relative, all others' are absolute.
+      constexpr std::uint64_t command = 0x7f, realtime = 0x100;
+      const auto time = pair_at(argument(3), nano);
+      if ((argument(1) & command) == 0) return time;
+      return until(time, (argument(1) & realtime) != 0 ? CLOCK_REALTIME : CLOCK_MONOTONIC);
+    }
+    if (call.name == "select") return pair_at(argument(4), micro);
+    if (call.name == "pselect6") return pair_at(argument(4), nano);
+    if (call.name == "poll") return milliseconds(2);
+    if (call.name == "ppoll") return pair_at(argument(2), nano);
+    if (call.name == "epoll_wait" || call.name == "epoll_pwait") return milliseconds(3);
+    if (call.name == "nanosleep") return pair_at(argument(0), nano);
+    if (call.name == "clock_nanosleep") {
+      const auto time = pair_at(argument(2), nano);
+      return argument(1) == 0 ? time : until(time, static_cast<clockid_t>(argument(0)));
+    }
+  } catch (const FaultError&) {
+    // An argument that is no longer in memory tells nothing.
+  }
+  return std::nullopt;
 }
 
 }  // namespace importlock

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "target/memory.hpp"
@@ -11,5 +12,9 @@ namespace importlock {
 /// a file descriptor ("/run/queue.fifo", "socket:[4711]"), or else "descriptor 5"; "process 4243"
 /// for a wait. Empty where that cannot be told.
 std::string call_object(const Target& target, Memory& memory, const SystemCall& call);
+
+/// How many seconds the call was to last at most when it began; nothing where it has no time-out,
+/// or an absolute one that cannot be compared with now.
+std::optional<double> call_time_out(const Target& target, Memory& memory, const SystemCall& call);
 
 }  // namespace importlock

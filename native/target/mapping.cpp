@@ -37,12 +37,13 @@ std::optional<Mapping> parse_line(std::string_view line) {
   const auto start = take_hex(line, '-');
   const auto end = start ? take_hex(line, ' ') : std::nullopt;
   if (!end || line.size() < 5) return std::nullopt;
+  const bool shared = line[3] == 's';
   line.remove_prefix(5);
   const auto offset = take_hex(line, ' ');
   const auto path = line.find('/');
   if (!offset || path == std::string_view::npos) return std::nullopt;
   auto name = line.substr(path);
-  return named({Address{*start}, Address{*end}, *offset, {}, false}, name);
+  return named({Address{*start}, Address{*end}, *offset, {}, false, shared}, name);
 }
 
 }  // namespace
@@ -64,7 +65,7 @@ std::vector<Mapping> process_mappings(int pid) {
 std::vector<Mapping> core_mappings(const ElfFile& core) {
   std::vector<Mapping> result;
   for (auto& file : core.mapped_files()) {
-    result.push_back(named({file.start, file.end, file.file_offset, {}, false}, file.path));
+    result.push_back(named({file.start, file.end, file.file_offset, {}, false, false}, file.path));
   }
   return result;
 }

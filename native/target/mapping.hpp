@@ -18,6 +18,7 @@ struct Mapping {
   std::uint64_t file_offset = 0;  ///< bytes
   std::string path;               ///< as the target names the file
   bool deleted = false;           ///< the path was unlinked or replaced after it was mapped
+  bool shared = false;            ///< MAP_SHARED, as far as the target tells: a core does not
 };
 
 /// The file mappings in the text of /proc/PID/maps (Linux fs/proc/task_mmu.c, show_map_vma); lines

@@ -132,6 +132,12 @@ bool is_futex_wait(std::uint64_t operation) {
   return command == 0 || command == 9;
 }
 
+/// FUTEX_LOCK_PI 6 and FUTEX_LOCK_PI2 13: a wait for a mutex with priority inheritance.
+bool is_futex_lock(std::uint64_t operation) {
+  const auto command = static_cast<std::uint32_t>(operation) & ~futex_flags;
+  return command == 6 || command == 13;
+}
+
 /// The call that restart_syscall stands for. Only futex, poll, nanosleep and clock_nanosleep are
 /// restarted through it (Linux kernel/futex/waitwake.c, fs/select.c, kernel/time/hrtimer.c).
 std::string_view restarted(const SystemCallArguments& arguments) {
@@ -215,7 +221,8 @@ SystemCall system_call(Architecture architecture, long number,
   for (auto& argument : call.arguments) argument = to_word(argument, word_size(architecture));
   call.name = name_of_call(architecture, number, call.arguments);
   if (call.name == "restart_syscall") call.name = restarted(call.arguments);
-  if (call.name == "futex" && is_futex_wait(call.arguments[1])) {
+  if (call.name == "futex" &&
+      (is_futex_wait(call.arguments[1]) || is_futex_lock(call.arguments[1]))) {
     call.futex = Address{call.arguments[0]};
     call.timed = call.arguments[3] != 0;
   }

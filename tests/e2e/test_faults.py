@@ -16,9 +16,11 @@ import harness
 
 COLUMNS = ("fixture", "fault", "runs", "same", "less certain", "unknown", "error",
            "another, not certain", "wrong")
-SAMPLE = """acquire_lock_and_exit child_in_import condition_of_lock fork_in_c gil_held_in_import
-    join_timeout_loop lock_and_import long_import_queued native_join_in_import popen_corrected
-    popen_in_import queue_in_import three_parties two_locks"""
+SAMPLE = """acquire_lock_and_exit child_in_import condition_of_lock event_wait_once
+    fastlock_and_import fork_in_c fork_under_lock fork_without_gil gil_held_in_import
+    gilstate_in_subinterpreter join_timeout_loop lock_and_import long_import_queued
+    mutex_and_import mutex_of_computing native_join_in_import popen_corrected popen_in_import
+    queue_in_import queue_join_not_done three_parties two_locks two_mutexes"""
 KERNEL_CORES = ("popen_in_import", "three_parties")
 NAMED = os.environ.get("IMPORTLOCK_FAULT_FIXTURES", SAMPLE)
 FIXTURES = (sorted(path.parent.name for path in harness.FIXTURES.glob("*/settled"))

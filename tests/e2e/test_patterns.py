@@ -1,4 +1,5 @@
-"""Every known shape of hang, and its healthy neighbours: expected and got, live and in cores.
+"""Every known shape of hang, and its healthy neighbours: expected and got, live, by the gdb command
+and the stand-alone one, and in cores.
 
 The expectations are those of fixtures/README.md and of the report's schema; threads are named by
 their names in Python. The table of all of them is printed at the end of the run.
@@ -15,9 +16,11 @@ from collections.abc import Iterator, Mapping
 import pytest
 
 import harness
+from test_cli import look
 
 MAIN = "MainThread"
 ANY = object()  # no part of the expectation
+IMPORT_LOCK, GIL = "import lock", "GIL"
 STATUS = {"deadlock": 1, "orphaned": 1, "stalled": 1, "importing": 0, "free": 0, "unknown": 2}
 # With all symbols, and Debian bullseye's without any.
 FOUND_BY = {"shared": "symtab", "stripped": "code"}
@@ -25,9 +28,10 @@ FOUND_BY = {"shared": "symtab", "stripped": "code"}
 
 @dataclasses.dataclass(frozen=True)
 class Wait:
-    kind: str
+    kind: object  # one, or several of which each is right
     on: object = ANY  # the thread that must act; None where there is none to name
     because: object = ANY
+    within: int | None = None  # it goes on for so many seconds at most
 
 
 RUNS = None
@@ -56,15 +60,21 @@ class Pattern:
     evidence: tuple[Line | str, ...] = ()  # what summary, evidence or advice must name
     cycle: object = ()
     certain: object = ANY
-    status: int | None = None  # where it is not the verdict's own
+    lock: object = ANY  # the verdict's; of a program's lock a pattern, for it has several names
+    held: bool = True  # the import lock
     owner: str | None = MAIN
     importing: tuple[str, ...] = ("videoin",)
-    gil: tuple[str, tuple[str, ...]] | None = None  # holder and waiters
+    gil: tuple[str | None, set[str]] | None = None  # holder and waiters
     queued: int = 0  # threads that wait for the import lock besides those of waits
+    environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def verdicts(self) -> tuple[str, ...]:
         return (self.verdict,) if isinstance(self.verdict, str) else self.verdict
+
+    @property
+    def id(self) -> str:
+        return "-".join([self.fixture, *self.environment.values()])
 
 
 def needs_lock(because: str = "import decimal", on: str | None = MAIN) -> Wait:
@@ -75,13 +85,19 @@ def source(text: str) -> Line:
     return Line("videoin.py", text)
 
 
+def native(kind: str, on: object = ANY) -> Wait:
+    """For what only its C code knows. It need not be told which kind it is, nor who can end it."""
+    return Wait(("native-lock", kind), on)
+
+
 IMPORT = source("import decimal")
 READER = {"reader": needs_lock()}
 LEFT_AND_RIGHT = {"left": needs_lock(), "right": needs_lock()}
 
 
 def deadlock(fixture: str, cycle, waits, *evidence: Line | str, **others) -> Pattern:
-    return Pattern(fixture, "deadlock", waits, evidence, cycle, **{"certain": True, **others})
+    return Pattern(fixture, "deadlock", waits, evidence, cycle,
+                   **{"certain": True, "lock": IMPORT_LOCK, **others})
 
 
 def joins(
@@ -103,14 +119,37 @@ def awaits(fixture: str, kind: str, line: str, name: str = "reader", **others) -
                     source(line), IMPORT, **others)
 
 
-def stalled(fixture: str, kind: object, line: Line, waits, **others) -> Pattern:
+def both_locks(fixture: str, wait: Wait, line: str, name: str = "reader", **others) -> Pattern:
+    """The body of a module wants a lock whose holder imports."""
+    return deadlock(fixture, (MAIN, name), {MAIN: wait, name: needs_lock()},
+                    source(line), IMPORT, **others)
+
+
+WITHOUT_IMPORT = {"held": False, "owner": None, "importing": ()}
+
+
+def apart(fixture: str, cycle, waits, *evidence: Line | str, **others) -> Pattern:
+    """A deadlock in which the import lock has no part."""
+    return deadlock(fixture, cycle, waits, *evidence,
+                    **{**WITHOUT_IMPORT, "lock": ANY, **others})
+
+
+def in_child(fixture: str, waits, lock: str, *evidence: Line | str, **others) -> Pattern:
+    """A child forked while a thread held a lock that the child wants."""
+    return Pattern(fixture, "orphaned", waits, evidence, lock=lock,
+                   **{"certain": True, **WITHOUT_IMPORT, **others})
+
+
+def stalled(
+    fixture: str, kind: object, line: Line, waits, within: int | None = None, **others
+) -> Pattern:
     # What the owner waits for may come from outside the process: nothing here is certain.
-    return Pattern(fixture, "stalled", {MAIN: Wait(kind), **waits}, (line,),
+    return Pattern(fixture, "stalled", {MAIN: Wait(kind, within=within), **waits}, (line,),
                    **{"certain": False, **others})
 
 
 def free(fixture: str, waits, *evidence: Line | str, **others) -> Pattern:
-    return Pattern(fixture, "free", waits, evidence, **{"owner": None, "importing": (), **others})
+    return Pattern(fixture, "free", waits, evidence, **{**WITHOUT_IMPORT, **others})
 
 
 PATTERNS = (
@@ -158,27 +197,69 @@ PATTERNS = (
     deadlock("lock_in_finally", (MAIN, "reader"), {MAIN: Wait("lock", "reader"), **READER},
              source("with lock:"), source("lock.acquire()"), IMPORT),
     # Another process may hold such a lock.
-    Pattern("process_lock_and_import", ("deadlock", "stalled"), {MAIN: Wait("lock"), **READER},
-            (source("with lock:"),), cycle=ANY),
+    Pattern("process_lock_and_import", ("deadlock", "stalled"),
+            {MAIN: Wait("process-lock"), **READER}, (source("with lock:"),), cycle=ANY),
     deadlock("logging_in_import", (MAIN, "reader"), {MAIN: Wait("rlock", "reader"), **READER},
              source('logging.error("one thread reads")'), IMPORT),
+    both_locks("fastlock_and_import", native("semaphore"), "lock.acquire()"),
+    both_locks("pythread_lock_and_import", native("semaphore"),
+               "python.PyThread_acquire_lock(lock, WAIT_LOCK)"),
+    *(both_locks("mutex_and_import", Wait("mutex", "reader"),
+                 "c.pthread_mutex_lock(ctypes.byref(frames))",
+                 environment={"IMPORTLOCK_MUTEX": kind} if kind else {})
+      for kind in ("", "recursive", "errorcheck", "adaptive", "robust", "pi")),
+    both_locks("rwlock_and_import", native("rwlock", "reader"), "want(ctypes.byref(frames))"),
+    # Who has locked it for reading, its memory does not tell.
+    both_locks("rwlock_and_import", native("rwlock"), "want(ctypes.byref(frames))",
+               environment={"IMPORTLOCK_RWLOCK": "reader"}),
+    both_locks("stream_and_import", native("mutex"), 'print "rates"', "reporter"),
+    both_locks("once_in_import", native("once"),
+               "c.pthread_once(ctypes.byref(once), open_camera)", "starter"),
+    both_locks("native_condition_in_import", native("condition"),
+               "c.pthread_cond_wait(ctypes.byref(frame_read), ctypes.byref(frames))"),
+    both_locks("native_semaphore_in_import", native("semaphore"),
+               "c.sem_wait(ctypes.byref(frames))"),
+    both_locks("barrier_in_import", native("barrier"),
+               "c.pthread_barrier_wait(ctypes.byref(frame_read))"),
+    both_locks("native_thread_in_import", Wait("join", "thread 2", "pthread_join"),
+               "c.pthread_join(camera, None)", "thread 2"),
     deadlock("three_parties", (MAIN, "recorder", "reader"),
              {MAIN: Wait("join", "recorder"), "recorder": Wait("rlock", "reader"), **READER},
              source("recorder.join()"), IMPORT),
     deadlock("join_timeout_loop", (MAIN, "reader"),
-             {MAIN: Wait("join", "reader", "Thread.join"), **READER},
+             {MAIN: Wait("join", "reader", "Thread.join", within=60), **READER},
              source("reader.join(60)"), IMPORT, certain=False),
-    awaits("wait_timeout_loop", "event", "while not rates_known.wait(60):", certain=False),
+    *(deadlock(fixture, (MAIN, "reader"), {MAIN: Wait("event", within=60), **READER},
+               source(line), IMPORT, certain=False)
+      for fixture, line in (("wait_timeout_loop", "while not rates_known.wait(60):"),
+                            ("wait_timeout_retries", "return rates_known.wait(60)"))),
     # Either of the two may be the one shown. A thread of the pool wakes up now and then.
     Pattern("thread_pool_in_import", "deadlock",
             {MAIN: Wait("condition"), "Thread-1": needs_lock(), "Thread-2": needs_lock()},
             (source('rates = pool.map(read_rate, ["29.97", "25"])'),), cycle=ANY, certain=False),
     Pattern("fork_in_c", "orphaned", {"spawner": needs_lock(on=None)},
-            certain=True, owner=None, importing=()),
+            certain=True, lock=IMPORT_LOCK, owner=None, importing=()),
+    in_child("fork_without_gil", {"spawner": Wait("gil", None)}, GIL,
+             source("pid = libc.fork()"), gil=(None, {"spawner"})),
+    in_child("fork_under_rlock", {MAIN: Wait("rlock", None)}, "RLock cache_lock",
+             source("cache_lock.acquire()")),
+    # The thread that has the owner's id now shows nothing of the lock; the left-over frames do.
+    in_child("fork_under_rlock_reused", {MAIN: Wait("rlock", None), "server": Wait("queue")},
+             "RLock cache_lock", source("cache_lock.acquire()"), certain=ANY),
+    in_child("fork_under_lock", {MAIN: Wait("lock", None)}, "Lock cache_lock",
+             source("cache_lock.acquire()"), source("with cache_lock:")),
+    in_child("fork_under_logging", {MAIN: Wait("rlock", None)}, r"RLock self\.lock",
+             source('logging.error("no codec")')),
     Pattern("acquire_lock_and_exit", "orphaned",
             {MAIN: needs_lock(on=None), "server": Wait("queue")},
             # It cannot be excluded that "server" has called what called imp.acquire_lock().
-            certain=False, owner=None, importing=()),
+            certain=False, lock=IMPORT_LOCK, owner=None, importing=()),
+    stalled("event_wait_once", "event", source("if not rates_known.wait(600):"), READER, 600),
+    stalled("join_once", "join", source("reader.join(600)"), READER, 600),
+    stalled("queue_get_once", "queue", source("print rates.get(timeout=600)"), READER, 600),
+    stalled("native_wait_once", ("native-lock", "semaphore"),
+            source("c.sem_timedwait(ctypes.byref(frames), ctypes.byref("
+                   "Timespec(int(time.time()) + 600, 0)))"), READER),
     stalled("acquire_lock_held", "sleep", source("time.sleep(10 ** 6)"), READER, importing=()),
     stalled("server_in_import", "io", source("connection = server.accept()[0]"),
             {"Thread-1": needs_lock("import json"), "Thread-2": needs_lock("import json")}),
@@ -187,10 +268,18 @@ PATTERNS = (
     stalled("child_in_import", "child-process", source("recorder.wait()"), READER),
     stalled("process_join_in_import", "child-process", source("recorder.join()"), READER),
     stalled("gil_held_in_import", ANY, source("driver.pause()"),
-            {**READER, "ticker": Wait("gil", MAIN)}, gil=(MAIN, ("ticker",))),
+            {**READER, "ticker": Wait("gil", MAIN)}, gil=(MAIN, {"ticker"})),
     deadlock("native_join_in_import", (MAIN, "thread 2"),
              {MAIN: Wait("join", "thread 2", "pthread_join"), "thread 2": Wait("gil", MAIN)},
-             source("libc.pthread_join(camera, None)"), gil=(MAIN, ("thread 2",))),
+             source("libc.pthread_join(camera, None)"), lock=GIL, gil=(MAIN, {"thread 2"})),
+    apart("gilstate_in_subinterpreter", (MAIN,),
+          {MAIN: Wait("gil", MAIN), "ticker": Wait("gil", MAIN)},
+          Line("application.py", "return ufunc.divide(frames, seconds)"), "ufunc.divide",
+          "PyGILState_Ensure", "%{GLOBAL}", lock=GIL, gil=(MAIN, {MAIN, "ticker"})),
+    deadlock("callback_in_subinterpreter", (MAIN,),
+             {MAIN: Wait("gil", MAIN), "ticker": Wait("gil", MAIN)},
+             source("libc.qsort(frames, len(frames), ctypes.sizeof(ctypes.c_int), earlier)"),
+             "PyGILState_Ensure", "%{GLOBAL}", lock=GIL, gil=(MAIN, {MAIN, "ticker"})),
     # The owner waits for a thread that runs; whether that is a stall or a slow import, it is
     # no deadlock.
     Pattern("queue_of_computing", ("stalled", "importing"),
@@ -198,23 +287,76 @@ PATTERNS = (
     Pattern("event_of_computing", "importing", {MAIN: Wait("event"), "computer": RUNS}),
     Pattern("long_import", "importing", {MAIN: RUNS}),
     Pattern("long_import_queued", "importing", {MAIN: RUNS, **READER}),
-    free("two_rlocks", {MAIN: Wait("join", "audio"), "audio": Wait("rlock", "video"),
-                        "video": Wait("rlock", "audio")},
-         source("    with audio_lock:"), source("        with video_lock:"),
-         source("    with video_lock:"), source("        with audio_lock:"),
-         cycle=("audio", "video"), certain=True, status=1),
-    free("two_locks", {MAIN: Wait("join", "audio"), "audio": Wait("lock", "video"),
-                       "video": Wait("lock", "audio")},
-         source("    with audio_lock:"), source("        with video_lock:"),
-         source("    with video_lock:"), source("        with audio_lock:"),
-         cycle=("audio", "video"), certain=True, status=1),
+    *(apart(fixture, ("audio", "video"),
+            {MAIN: Wait("join", "audio"), "audio": Wait(kind, "video"),
+             "video": Wait(kind, "audio")},
+            source("    with audio_lock:"), source("        with video_lock:"),
+            source("    with video_lock:"), source("        with audio_lock:"),
+            lock=f"{what} (audio|video)_lock")
+      for fixture, kind, what in (("two_rlocks", "rlock", "RLock"), ("two_locks", "lock", "Lock"))),
+    apart("two_mutexes", ("audio", "video"),
+          {MAIN: Wait("join", "audio"), "audio": Wait("mutex", "video"),
+           "video": Wait("mutex", "audio")},
+          source("c.pthread_mutex_lock(ctypes.byref(other_mutex))"), lock=".*mutex.*"),
+    apart("three_locks", ("audio", "video", "text"),
+          {MAIN: Wait("join", "text"), "audio": Wait("rlock", "video"),
+           "video": Wait("lock", "text"), "text": Wait("lock", "audio")},
+          source("    with audio_lock:"), source("        with video_lock:"),
+          source("    with video_lock:"), source("        with text_lock:"),
+          source("    with text_lock:"), source("        with audio_lock:"),
+          lock="R?Lock (audio|video|text)_lock"),
+    apart("lock_twice", (MAIN,), {MAIN: Wait("lock", MAIN)},
+          source("with self.lock:"), source("with device.lock:"), lock=r"Lock (self|device)\.lock"),
+    apart("lock_twice_plain", (MAIN,), {MAIN: Wait("lock")}, source("lock.acquire()"),
+          lock="Lock (frames_)?lock", certain=ANY),
+    apart("mutex_twice", (MAIN,), {MAIN: Wait("mutex", MAIN)},
+          source("c.pthread_mutex_lock(mutex)"), lock=".*mutex.*"),
+    apart("join_each_other", ("audio", "video"),
+          {MAIN: Wait("join", "audio"), "audio": Wait("join", "video"),
+           "video": Wait("join", "audio")},
+          source("video.join()"), source("audio.join()")),
+    apart("join_under_lock", (MAIN, "writer"),
+          {MAIN: Wait("join", "writer"), "writer": Wait("lock", MAIN)},
+          source("writer.join()"), source("with frames_lock:"), source("frames_lock.acquire()"),
+          lock="Lock frames_lock"),
+    apart("mutex_and_gil", (MAIN, "reader"),
+          {MAIN: Wait("mutex", "reader"), "reader": Wait("gil", MAIN)},
+          source("careless.pthread_mutex_lock(ctypes.byref(frames))"),
+          source("time.sleep(0.01)"), lock=GIL, gil=(MAIN, {"reader"})),
+    # Nobody is left who could end these waits: a cycle, if of threads that wait for anybody.
+    apart("event_of_nobody", ANY,
+          {MAIN: Wait("event"), "left": Wait("event"), "right": Wait("event")},
+          source("camera_open.wait()")),
+    apart("queue_join_not_done", ANY,
+          {MAIN: Wait("queue"), "left": Wait("queue"), "right": Wait("queue")},
+          source("frames.join()")),
+    # The main thread is alone: it waits for itself as much as for those who have ended.
+    Pattern("queue_join_worker_died", ("deadlock", "orphaned"), {MAIN: Wait("queue")},
+            (source("frames.join()"),), cycle=ANY, certain=True, **WITHOUT_IMPORT),
+    apart("native_pool_stuck", ANY, {MAIN: native("condition")},
+          source("pool.wait_for_result()"), "pool.wait_for_result"),
     free("popen_corrected", {"Thread-1": Wait("queue")}),
     free("spool_worker_corrected", {MAIN: Wait("sleep")}),
     free("strptime_in_thread", {}),
     free("daemon_thread_in_import", {"server": Wait("queue")}),
     free("process_in_import", {}),
     free("healthy_pool", {"left": Wait("queue"), "right": Wait("queue")}),
+    free("pool_beside_select",
+         {MAIN: Wait("io"), "left": Wait("queue"), "right": Wait("queue")}),
+    free("fork_works_on", {MAIN: Wait("io"), "server": Wait("queue")}),
     free("join_computing", {MAIN: Wait("join", "computer"), "computer": RUNS}),
+    free("rlock_of_computing", {MAIN: Wait("rlock", "computer"), "computer": RUNS}),
+    free("mutex_of_computing", {MAIN: Wait("mutex", "computer"), "computer": RUNS}),
+    free("fastlock_of_reading", {MAIN: native("semaphore"), "reader": Wait("io")}),
+    free("process_lock_of_living", {MAIN: Wait("process-lock")}),
+    free("native_pool", {MAIN: Wait("sleep")}),
+    free("native_pool_computing", {MAIN: native("condition")}),
+    # Each has the GIL or waits for it.
+    free("two_computing", {}),
+    free("gil_of_computing", {MAIN: RUNS, "ticker": Wait("gil", MAIN)}),
+    free("timed_waits",
+         {MAIN: Wait("event", within=60), "server": Wait("queue", within=60),
+          "watcher": Wait("condition", within=60), "reader": native("semaphore")}),
 )
 
 
@@ -227,15 +369,20 @@ class Comparison:
         self.mismatches: list[str] = []
         self.report = report
         # A program that has not imported threading has named no thread.
+        living = sorted((thread for thread in report["threads"] if thread["lwp"]),
+                        key=lambda thread: thread["lwp"])
         self.names = {
             thread["lwp"]: thread["name"]
-            or (MAIN if thread["lwp"] == main else f"thread {thread['gdb_thread']}")
-            for thread in report["threads"]
+            or (MAIN if thread["lwp"] == main else f"thread {number}")
+            for number, thread in enumerate(living, start=1)
         }
+        self._equal("schema", "py-importlock/2", report["schema"])
         self._verdict(pattern, status)
         self._locks(pattern, interpreter)
         for name, wait in pattern.waits.items():
             self._wait(name, wait)
+            if wait and wait.kind in ("lock", "rlock", "mutex"):
+                self._program_lock(name, wait)
         self._equal("problems", [], report["problems"])
 
     def _equal(self, what: str, expected: object, got: object) -> None:
@@ -250,8 +397,9 @@ class Comparison:
         if verdict["kind"] not in pattern.verdicts:
             self._equal("verdict", pattern.verdict, verdict["kind"])
         self._equal("certain", pattern.certain, verdict["certain"])
-        self._equal("status", STATUS[verdict["kind"]] if pattern.status is None else pattern.status,
-                    status)
+        self._equal("status", STATUS[verdict["kind"]], status)
+        if pattern.lock is not ANY and not re.fullmatch(pattern.lock, verdict["lock"] or ""):
+            self._equal("lock", pattern.lock, verdict["lock"])
         cycle = [self._name(lwp) for lwp in verdict["cycle"]]
         if pattern.cycle is not ANY:
             # A cycle begins anywhere; shown from the same thread on, it is one sequence.
@@ -270,7 +418,7 @@ class Comparison:
     def _locks(self, pattern: Pattern, interpreter: str) -> None:
         lock, gil = self.report["import_lock"], self.report["gil"]
         self._equal("found_by", FOUND_BY[interpreter], lock["found_by"])
-        self._equal("held", pattern.verdict != "free", lock["state"] == "held")
+        self._equal("held", pattern.held, lock["state"] == "held")
         self._equal("owner", pattern.owner, self._name(lock["owner"]))
         holders = [self._name(thread["lwp"]) for thread in self.report["threads"]
                    if "import lock" in thread["holds"]]
@@ -285,7 +433,13 @@ class Comparison:
             self._equal("waiters", sorted(expected), sorted(map(str, waiters)))
         if pattern.gil:
             self._equal("GIL", pattern.gil, (
-                self._name(gil["holder"]), tuple(self._name(lwp) for lwp in gil["waiters"])))
+                self._name(gil["holder"]), {self._name(lwp) for lwp in gil["waiters"]}))
+
+    def _program_lock(self, name: str, wait: Wait) -> None:
+        owners = [self._name(lock["owner"]) for lock in self.report["locks"]
+                  if lock["kind"] == wait.kind and name in map(self._name, lock["waiters"])]
+        if len(owners) != 1 or wait.on not in (ANY, *owners):
+            self._equal(f"owners of {name}'s {wait.kind}", wait.on, owners)
 
     def _thread(self, name: str) -> dict | None:
         found = [thread for thread in self.report["threads"]
@@ -303,7 +457,11 @@ class Comparison:
         if expected is RUNS or got is None:
             self._equal(f"{name} waits for", expected, got)
             return
-        self._equal(f"{name} waits for", expected.kind, got["kind"])
+        kinds = expected.kind if isinstance(expected.kind, tuple) else (expected.kind,)
+        if got["kind"] not in kinds:
+            self._equal(f"{name} waits for", expected.kind, got["kind"])
+        if expected.within and not 0 < (got["seconds_left"] or 0) <= expected.within:
+            self._equal(f"{name}, seconds left", expected.within, got["seconds_left"])
         self._equal(f"{name} waits for thread", expected.on, self._name(got["lwp"]))
         self._equal(f"{name} because", expected.because, got["because"])
 
@@ -340,9 +498,9 @@ def build(request: pytest.FixtureRequest, tmp_path_factory) -> tuple[str, str]:
     [
         pytest.param(
             pattern,
-            id=pattern.fixture,
-            marks=pytest.mark.xfail(strict=True, reason=MISMATCHES[pattern.fixture])
-            if pattern.fixture in MISMATCHES
+            id=pattern.id,
+            marks=pytest.mark.xfail(strict=True, reason=MISMATCHES[pattern.id])
+            if pattern.id in MISMATCHES
             else (),
         )
         for pattern in PATTERNS
@@ -350,21 +508,24 @@ def build(request: pytest.FixtureRequest, tmp_path_factory) -> tuple[str, str]:
 )
 def test_pattern(hang, build, pattern, tmp_path, verdict_table):
     interpreter, python = build
-    process = hang(pattern.fixture, python)
+    process = hang(pattern.fixture, python, environment=pattern.environment)
     gcore, kernel = tmp_path / "gcore", tmp_path / "kernel"
     looks = list(reports("-p", str(process.pid), *REPORT, "-ex", f"gcore {gcore}"))
+    by_command = look("--json", process.pid)
+    looks.append((json.loads(by_command.stdout), by_command.returncode))
     harness.kernel_core(process, kernel)
     looks += reports(str(process.executable), str(gcore), *REPORT,
                      "-ex", f"core-file {kernel}", *REPORT)
 
     mismatches = []
     got = {}
-    for door, (report, status) in zip(("live", "gcore", "kernel core"), looks, strict=True):
+    doors = ("live", "command", "gcore", "kernel core")
+    for door, (report, status) in zip(doors, looks, strict=True):
         found = Comparison(pattern, report, status, interpreter, process.pid).mismatches
         mismatches += [f"{door}: {mismatch}" for mismatch in found]
         got[door] = report["verdict"]["kind"] + (" but" if found else "")
     verdict_table.append(
-        {"pattern": pattern.fixture, "interpreter": interpreter,
+        {"pattern": pattern.id, "interpreter": interpreter,
          "expected": " or ".join(pattern.verdicts), **got})
     assert not mismatches, "\n".join([*mismatches, json.dumps(looks[0][0], indent=1)])
 

@@ -17,7 +17,7 @@
 #include <unordered_map>
 
 #include "base/error.hpp"
-#include "cpython/layout.hpp"
+#include "cpython/layouts/python27.hpp"
 #include "diagnosis/diagnose.hpp"
 #include "elf/elf_file.hpp"
 #include "memory_file.hpp"
@@ -81,7 +81,7 @@ struct Build {
   Build(Architecture of, std::uint16_t machine, bool pydebug)
       : architecture(of),
         bias(word_size(of) == 4 ? 0x40000000 : 0x7f0000000000),
-        layout(layout_for(word_size(of), pydebug, 4)),
+        layout(python27_layout(word_size(of), pydebug, 4)),
         file(file_of_machine(pydebug ? IMPORTLOCK_DEBUG_STUB : IMPORTLOCK_STUB, machine)) {
     const auto stub = ElfFile::open(file.path());
     types = types_of(stub, bias);
@@ -234,7 +234,7 @@ class MadeMemory : public Memory {
     const std::uint64_t size = text.size();
     std::memcpy(object.data() + at_.object.ob_type, &types_[string_type], word_);
     std::memcpy(object.data() + at_.object.ob_size, &size, word_);
-    std::memcpy(object.data() + at_.string.ob_sval, text.data(), size);
+    std::memcpy(object.data() + at_.bytes.ob_sval, text.data(), size);
     const auto start = (first_text + number * text_size) / word_;
     for (std::size_t i = 0; i < object.size() / word_; ++i) {
       std::uint64_t word = 0;

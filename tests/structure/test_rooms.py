@@ -29,6 +29,23 @@ def test_includes_follow_the_rooms():
     assert wrong == []
 
 
+def test_versions_are_chosen_in_one_place():
+    """What is common to all versions of CPython knows none; a version knows no other."""
+    room = ROOT / "native" / "cpython"
+    wrong = []
+    for path in sorted(room.rglob("*.[ch]pp")):
+        own = path.relative_to(room).parts[0]
+        for other in re.findall(r'^#include "cpython/(layouts|v2|v3)/', path.read_text(), re.M):
+            if own in ("layouts", "v2", "v3"):
+                allowed = other == own or (other == "layouts" and own != "layouts")
+            else:
+                allowed = path.name == "interpreter.cpp"
+            if not allowed:
+                wrong.append("%s includes %s/" % (path.relative_to(ROOT), other))
+    assert (room / "v2").is_dir()
+    assert wrong == []
+
+
 def test_only_the_doors_know_python_and_gdb():
     for path in (ROOT / "native").rglob("*.[ch]pp"):
         if "bindings" not in path.parts:

@@ -102,10 +102,17 @@ BOOST_AUTO_TEST_CASE(an_owner_that_runs_is_importing) {
 
 BOOST_AUTO_TEST_CASE(a_timed_join_is_not_certain) {
   auto snapshot = fork_hang();
-  snapshot.threads[0].wait->timed = true;
+  auto& wait = *snapshot.threads[0].wait;
+  wait.timed = true;
+  wait.loop = 0;
   const auto report = diagnose(snapshot);
   BOOST_TEST((report.verdict.kind == VerdictKind::deadlock));
   BOOST_TEST(!report.verdict.certain);
+  // Once only, or in a loop around the import, it goes on by itself.
+  wait.loop = 1;
+  BOOST_TEST((diagnose(snapshot).verdict.kind == VerdictKind::stalled));
+  wait.loop.reset();
+  BOOST_TEST((diagnose(snapshot).verdict.kind == VerdictKind::stalled));
 }
 
 BOOST_AUTO_TEST_CASE(a_module_that_runs_under_another_id_than_the_owners_is_a_contradiction) {
@@ -128,10 +135,14 @@ BOOST_AUTO_TEST_CASE(an_owner_that_is_no_thread_is_orphaned) {
 BOOST_AUTO_TEST_CASE(a_thread_of_the_same_id_without_an_import_is_not_called_the_owner) {
   auto snapshot = fork_hang();
   snapshot.threads[0].import_lock_evidence.clear();
+  snapshot.threads[0].frames.emplace_back();
   const auto report = diagnose(snapshot);
   BOOST_TEST((report.verdict.kind == VerdictKind::orphaned));
   BOOST_TEST(!report.verdict.certain);
   BOOST_TEST(!report.import_lock_owner.has_value());
+  // As at the start of the interpreter, C code imports with no frame.
+  snapshot.threads[0].frames.clear();
+  BOOST_TEST((diagnose(snapshot).import_lock_owner == std::optional<Lwp>(1)));
 }
 
 BOOST_AUTO_TEST_CASE(a_thread_of_the_same_id_whose_frames_are_damaged_may_be_the_owner) {
@@ -272,9 +283,75 @@ BOOST_AUTO_TEST_CASE(an_rlock_of_nobody_is_told) {
   snapshot.threads[0].wait->kind = PythonWait::Kind::rlock;
   snapshot.threads[0].wait->thread = PthreadId{0xdead};
   const auto report = diagnose(snapshot);
-  BOOST_TEST((report.verdict.kind == VerdictKind::free));
-  BOOST_TEST(report.status() == 0);
-  BOOST_TEST(report.verdict.evidence.size() == 1);
+  BOOST_TEST((report.verdict.kind == VerdictKind::orphaned));
+  BOOST_TEST(report.verdict.certain);
+  BOOST_TEST(report.status() == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_gil_of_no_living_thread_is_orphaned) {
+  auto snapshot = fork_hang();
+  snapshot.import_lock.owner = std::optional<PthreadId>();
+  snapshot.gil.lock = LockFacts{Address{0x2000}, 32, true};
+  snapshot.gil.holder = std::optional(PthreadId{0xdead});
+  snapshot.threads.resize(1);
+  snapshot.threads[0].wait.reset();
+  block_on(snapshot.threads[0], Address{0x2000});
+  const auto report = diagnose(snapshot);
+  BOOST_TEST((report.verdict.kind == VerdictKind::orphaned));
+  BOOST_TEST(report.verdict.lock == "GIL");
+  // Under its own id it waits for what it holds itself.
+  snapshot.gil.holder = std::optional(PthreadId{0xa});
+  const auto own = diagnose(snapshot);
+  BOOST_TEST((own.verdict.kind == VerdictKind::deadlock));
+  BOOST_TEST(own.verdict.cycle == std::vector<Lwp>{1}, boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(a_thread_that_waits_for_a_lock_left_behind_by_a_fork_is_orphaned) {
+  auto snapshot = fork_hang();
+  snapshot.import_lock.owner = std::optional<PthreadId>();
+  auto& waiter = snapshot.threads[0];
+  waiter.wait->kind = PythonWait::Kind::lock;
+  waiter.wait->thread.reset();
+  waiter.wait->lock = Address{0x9000};
+  auto& left_over = snapshot.threads[1];
+  left_over.lwp.reset();
+  HeldLock held;
+  held.lock = Address{0x9000};
+  left_over.held = {held};
+  const auto report = diagnose(snapshot);
+  BOOST_TEST((report.verdict.kind == VerdictKind::orphaned));
+  BOOST_TEST(report.status() == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_lock_of_c_code_can_be_released_by_any_thread_of_the_process) {
+  auto snapshot = fork_hang();
+  auto& owner = snapshot.threads[0];
+  owner.wait.reset();
+  owner.native_lock = NativeLock{};
+  owner.native_lock->address = Address{0x9000};
+  BOOST_TEST((diagnose(snapshot).verdict.kind == VerdictKind::deadlock));
+  // Unless it lies in memory that other processes have mapped too.
+  owner.native_lock->shared = true;
+  BOOST_TEST((diagnose(snapshot).verdict.kind == VerdictKind::stalled));
+  // A mutex names who holds it.
+  owner.native_lock = NativeLock{};
+  owner.native_lock->kind = NativeLock::Kind::mutex;
+  owner.native_lock->owner = 2;
+  const auto report = diagnose(snapshot);
+  BOOST_TEST((report.verdict.kind == VerdictKind::deadlock));
+  BOOST_TEST((report.threads[0].waits_for->kind == WaitKind::mutex));
+}
+
+BOOST_AUTO_TEST_CASE(an_event_that_nobody_is_left_to_set_is_no_free_process) {
+  auto snapshot = fork_hang();
+  snapshot.import_lock.owner = std::optional<PthreadId>();
+  snapshot.threads.resize(1);
+  auto& wait = *snapshot.threads[0].wait;
+  wait.kind = PythonWait::Kind::event;
+  wait.thread.reset();
+  BOOST_TEST((diagnose(snapshot).verdict.kind == VerdictKind::orphaned));
+  snapshot.signals_interrupt_waits = true;
+  BOOST_TEST((diagnose(snapshot).verdict.kind == VerdictKind::free));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -96,6 +96,9 @@ BOOST_AUTO_TEST_CASE(nobody_goes_on_without_the_gil) {
 BOOST_AUTO_TEST_CASE(a_time_out_ends_a_wait_unless_it_is_ignored) {
   auto poll = waits_for(1);
   poll.timed = true;
+  const WaitGraph once({poll, waits_for(0)}, {});
+  BOOST_TEST(once.can_progress(TimeOuts::are_ignored_on_the_path, true, 0)[0]);
+  poll.looped = true;
   const WaitGraph graph({poll, waits_for(0)}, {});
   BOOST_TEST(graph.can_progress(TimeOuts::end_the_wait, true, 0)[0]);
   BOOST_TEST(!graph.can_progress(TimeOuts::are_ignored_on_the_path, true, 0)[0]);
@@ -148,8 +151,8 @@ BOOST_AUTO_TEST_CASE(on_random_graphs_progress_is_what_some_schedule_allows) {
   }
 }
 
-// The same judge over whole snapshots: the verdict is deadlock exactly where no schedule frees the
-// owner of the import lock while others wait for it, or where it is in a circle of certain waits.
+// The same judge over whole snapshots: the verdict is deadlock exactly where no schedule frees some
+// thread, as every lock here has a living holder.
 BOOST_AUTO_TEST_CASE(on_random_snapshots_the_verdict_is_what_some_schedule_allows) {
   std::mt19937 random(19991231);
   const auto chance = [&](unsigned percent) { return random() % 100 < percent; };
@@ -164,7 +167,6 @@ BOOST_AUTO_TEST_CASE(on_random_snapshots_the_verdict_is_what_some_schedule_allow
     snapshot.import_lock.lock = lock;
     snapshot.import_lock.owner = std::optional(PthreadId{100});
     std::vector<Node> nodes(size);
-    bool queued = false;
     for (std::size_t i = 0; i < size; ++i) {
       ThreadFacts thread;
       thread.lwp = static_cast<Lwp>(i) + 1;
@@ -183,7 +185,6 @@ BOOST_AUTO_TEST_CASE(on_random_snapshots_the_verdict_is_what_some_schedule_allow
       } else if (i > 0 && chance(40)) {
         in_futex(import_lock);
         nodes[i].by = 0;
-        queued = true;
       } else if (chance(60)) {
         PythonWait wait;
         const auto target = random() % size;
@@ -206,16 +207,11 @@ BOOST_AUTO_TEST_CASE(on_random_snapshots_the_verdict_is_what_some_schedule_allow
       }
       snapshot.threads.push_back(thread);
     }
-    bool circle = false;
-    auto at = nodes[0].by;
-    for (std::size_t step = 0; step < size && at && !circle; ++step) {
-      circle = *at == 0;
-      at = nodes[*at].by;
-    }
-    const bool stuck = !some_schedule_frees(nodes, {}, 0);
+    bool stuck = false;
+    for (std::size_t i = 0; i < size; ++i) stuck = stuck || !some_schedule_frees(nodes, {}, i);
     const auto report = diagnose(snapshot);
     const bool deadlock = report.verdict.kind == VerdictKind::deadlock;
-    BOOST_REQUIRE_EQUAL(deadlock, stuck && (queued || circle));
+    BOOST_REQUIRE_EQUAL(deadlock, stuck);
     if (!deadlock) continue;
     ++deadlocks;
     BOOST_REQUIRE(report.verdict.certain);

@@ -1,0 +1,26 @@
+#pragma once
+
+#include "cpython/frames.hpp"
+
+namespace importlock {
+
+/// The frames of CPython 2.7: frame objects with a block stack, and byte code in a str.
+class Python2Frames : public FrameReader {
+ public:
+  using FrameReader::FrameReader;
+
+  std::vector<Block> blocks(const RawFrame& frame) override;
+  [[nodiscard]] bool enters(const Instruction& instruction, const Block& block) const override;
+
+ protected:
+  void read_code(Address address, Code& code) override;
+  RawFrame read_frame(Address address) override;
+  [[nodiscard]] std::optional<Instruction> instruction_at(const Code& code,
+                                                          std::size_t offset) const override;
+  [[nodiscard]] std::vector<int> depths_at(const Code& code, std::size_t offset) const override;
+  [[nodiscard]] int line_at(const Code& code, int offset) const override;
+  [[nodiscard]] std::optional<CallShape> call_shape(const Instruction& instruction) const override;
+  Address local(const RawFrame& frame, const Instruction& load) override;
+};
+
+}  // namespace importlock
