@@ -369,3 +369,11 @@ def test_every_version_is_read_or_named(hang, minor):
         report = json.loads(result.stdout)
         assert report["python"]["version"].startswith(f"3.{minor}.")
         assert compared(IN_THREAD, report, result.returncode, process) == []
+
+
+def test_threads_that_take_turns_do_not_hang(hang, build):
+    """Looks at a moving process find the GIL handed over between any two of their reads."""
+    process = hang("python3/concurrent_imports", build[1])
+    for _ in range(100):
+        report, status = by_command(process.pid)
+        assert (report["verdict"]["kind"], status) == ("importing", 0), report["verdict"]
