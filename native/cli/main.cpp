@@ -29,7 +29,7 @@ int run(int argc, const char* const* argv) {
                  ::geteuid() == 0 ? "" : "; run this with sudo");
     }
     if (options.targets.empty()) {
-      fmt::print(stderr, "py-importlock: no CPython 2.7 process that can be read on this host\n");
+      fmt::print(stderr, "py-importlock: no CPython process that can be read on this host\n");
     }
   }
   Results results(options, options.targets.size());

@@ -22,16 +22,16 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Remembers of each file whether it holds CPython 2.7.
+/// Remembers of each file whether it holds CPython.
 class Files {
  public:
-  bool holds_python27(const std::string& path) {
+  bool holds_python(const std::string& path) {
     struct stat status {};
     if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return false;
     const auto [entry, fresh] = known_.try_emplace({status.st_dev, status.st_ino}, false);
     if (!fresh) return entry->second;
     try {
-      entry->second = importlock::holds_python27(ElfFile::open(path));
+      entry->second = importlock::holds_python(ElfFile::open(path));
     } catch (const Error&) {
       // Data files are mapped too.
     }
@@ -42,8 +42,8 @@ class Files {
   std::map<std::pair<dev_t, ino_t>, bool> known_;
 };
 
-bool runs_python27(int pid, const std::vector<Mapping>& mappings, Files& files) {
-  if (files.holds_python27(fmt::format("/proc/{}/exe", pid))) return true;
+bool runs_python(int pid, const std::vector<Mapping>& mappings, Files& files) {
+  if (files.holds_python(fmt::format("/proc/{}/exe", pid))) return true;
   std::unordered_set<std::string_view> seen;
   return std::ranges::any_of(mappings, [&](const Mapping& mapping) {
     if (!seen.insert(mapping.path).second) return false;
@@ -51,7 +51,7 @@ bool runs_python27(int pid, const std::vector<Mapping>& mappings, Files& files) 
     const auto path = mapping.deleted ? fmt::format("/proc/{}/map_files/{:x}-{:x}", pid,
                                                     mapping.start.value(), mapping.end.value())
                                       : fmt::format("/proc/{}/root{}", pid, mapping.path);
-    return files.holds_python27(path);
+    return files.holds_python(path);
   });
 }
 
@@ -72,7 +72,7 @@ PythonProcesses python_processes() {
     try {
       // Threads of the kernel and zombies map nothing.
       const auto mappings = process_mappings(pid);
-      if (!mappings.empty() && runs_python27(pid, mappings, files)) {
+      if (!mappings.empty() && runs_python(pid, mappings, files)) {
         result.pids.push_back(std::to_string(pid));
       }
     } catch (const FileError& error) {

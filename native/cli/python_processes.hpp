@@ -11,7 +11,7 @@ struct PythonProcesses {
   std::size_t unreadable = 0;     ///< processes that may not be looked into
 };
 
-/// The processes of this host that have CPython 2.7 mapped: those of whose mapped files one exports
+/// The processes of this host that have CPython mapped: those of whose mapped files one exports
 /// its marks. Each file is read once, however many processes map it.
 PythonProcesses python_processes();
 
