@@ -1,14 +1,17 @@
 """The gdb command py-importlock: who holds CPython 2.7's import lock, who waits, is it a deadlock.
 
 Source this file in gdb; it finds the native module beside itself (an installed prefix or a build
-tree) or in the build folders of the source tree that it stands in. Where none fits gdb's Python, the
-command py-importlock of the same places looks at the same process or core.
+tree) or in the build folders of the source tree that it belongs to. Where none fits gdb's Python,
+the command py-importlock of the same places, or on PATH, looks at the same process or core. What
+another user owns or can write is not loaded, nor run.
 
 The language is what Python 2.7 and 3 have in common, for a gdb may embed either.
 """
 
+import errno
 import os
 import re
+import stat
 import sys
 
 try:
@@ -27,18 +30,119 @@ class _Unfit(Exception):
     """Why there is no native module for this gdb."""
 
 
+def _is_none(error):
+    """Whether an OSError says that there is no such file."""
+    return error.errno in (errno.ENOENT, errno.ENOTDIR)
+
+
 def _names_in(folder):
     try:
         return sorted(os.listdir(folder))
+    except OSError as error:
+        if _is_none(error) or error.errno == errno.EACCES:
+            return []
+        raise
+
+
+def _users():
+    """Who may own what is loaded: root, who runs gdb, and who does so with sudo."""
+    users = set([0, os.geteuid()])
+    sudo = os.environ.get("SUDO_UID", "")
+    if os.geteuid() == 0 and sudo.isdigit():
+        users.add(int(sudo))
+    return users
+
+
+def _has_only(group, users):
+    """Whether no other user is known to be in the group."""
+    try:
+        import grp
+        import pwd
+        members = [pwd.getpwnam(name).pw_uid for name in grp.getgrgid(group).gr_mem]
+        members += [user.pw_uid for user in pwd.getpwall() if user.pw_gid == group]
+    except (ImportError, KeyError):
+        return False
+    return users.issuperset(members)
+
+
+def _has_list(path):
+    """Whether an access control list lets more users write than the mode tells (acl(5))."""
+    try:
+        return "system.posix_acl_access" in getattr(os, "listxattr", lambda _: ())(path)
     except OSError:
-        return []
+        return False  # of a file system that has none
+
+
+def _foreign(path):
+    """Why another user could have put there what lies at the path, which is absolute; None where
+    nobody could. That asks for the file, each link to it and each folder above. OSError where there
+    is no such file."""
+    users = _users()
+    here, names, links = "/", path.split("/"), 0
+    while names:
+        entry = os.path.normpath(os.path.join(here, names.pop(0)))  # `here` is no link
+        status = os.lstat(entry)
+        is_link = stat.S_ISLNK(status.st_mode)
+        # What is ours in a folder such as /tmp is for nobody else to replace.
+        sticky = stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX
+        if status.st_uid not in users:
+            return "%s belongs to user %d" % (entry, status.st_uid)
+        if not is_link and not sticky:
+            if status.st_mode & stat.S_IWOTH:
+                return "every user can write %s" % entry
+            if status.st_mode & stat.S_IWGRP and (
+                    _has_list(entry) or not _has_only(status.st_gid, users)):
+                return "group %d can write %s" % (status.st_gid, entry)
+        if not is_link:
+            here = entry
+            continue
+        links += 1
+        if links > 40:  # MAXSYMLINKS, include/linux/namei.h
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
+        target = os.readlink(entry)
+        here = "/" if target.startswith("/") else here
+        names = target.split("/") + names
+    return None
+
+
+def _usable(path):
+    """Whether there is such a file, and nobody else could have put it there; says so where one
+    could."""
+    try:
+        reason = _foreign(path)
+    except OSError as error:
+        if _is_none(error):
+            return False
+        reason = error.strerror
+    if reason:
+        gdb.write(_escaped("py-importlock: %s is not used: %s" % (path, reason)) + "\n", gdb.STDERR)
+    return not reason
+
+
+def _first_usable(paths):
+    return next((path for path in paths if _usable(path)), None)
+
+
+def _source_tree():
+    """That this file belongs to: in its gdb_plugin, build*/gdb_plugin or build*/PRESET/gdb_plugin.
+    None where it is installed, or was copied."""
+    if os.path.basename(_HERE) != "gdb_plugin":
+        return None
+    tree = _HERE
+    for _ in range(3):
+        tree = os.path.dirname(tree)
+        if os.path.isfile(os.path.join(tree, "native", "bindings", "module.cpp")):
+            return tree
+    return None
 
 
 def _build_folders(name):
     """The folders of that name in the build folders of the source tree. Not by glob, which takes
     longer to import than to do without."""
-    above = os.path.join(_HERE, "..")
-    builds = [os.path.join(above, build) for build in _names_in(above) if build.startswith("build")]
+    tree = _source_tree()
+    if tree is None:
+        return []
+    builds = [os.path.join(tree, build) for build in _names_in(tree) if build.startswith("build")]
     builds += [os.path.join(build, preset) for build in builds for preset in _names_in(build)]
     return [folder for folder in sorted(os.path.join(build, name) for build in builds)
             if os.path.isdir(folder)]
@@ -46,23 +150,25 @@ def _build_folders(name):
 
 def _load_module():
     version = "%d.%d" % sys.version_info[:2]
-    places = [_HERE] + _build_folders("gdb_plugin")
     try:
         from importlib.machinery import EXTENSION_SUFFIXES
         suffix = EXTENSION_SUFFIXES[0]
     except ImportError:  # of Python 2, for which pybind11 makes nothing
         suffix = ".python-%s.so" % version
-    paths = [os.path.join(place, _MODULE + suffix) for place in places]
-    found = [path for path in paths if os.path.exists(path)]
-    if not found:
-        others = [name for place in places for name in _names_in(place)
+    folders = _build_folders("gdb_plugin")
+    built = [os.path.join(folder, _MODULE + suffix) for folder in folders]
+    newest_first = sorted(filter(os.path.exists, built), key=os.path.getmtime, reverse=True)
+    # The one beside this file belongs to it, however old it is.
+    path = _first_usable([os.path.join(_HERE, _MODULE + suffix)] + newest_first)
+    if path is None:
+        others = [name for folder in [_HERE] + folders for name in _names_in(folder)
                   if name.startswith(_MODULE) and name.endswith(".so")]
-        reason = "is built for another Python (%s)" % others[0] if others \
-            else "is not built"
+        reason = "is not built" if not others \
+            else "is not to be used" if _MODULE + suffix in others \
+            else "is built for another Python (%s)" % others[0]
         raise _Unfit("its native module %s; this gdb embeds Python %s" % (reason, version))
     # Not by importlib.util, which takes longer to import than to do without.
     from importlib.machinery import ExtensionFileLoader, ModuleSpec
-    path = max(found, key=os.path.getmtime)
     loader = ExtensionFileLoader(_MODULE, path)
     # A module that Ctrl-C left half loaded could not be loaded again.
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -85,19 +191,27 @@ class _Helper(object):
     @classmethod
     def find(cls):
         """The first that runs here, a static one before others; None where there is none."""
-        above = os.path.join(_HERE, "..", "..")
-        built = _build_folders("bin") + [os.path.join(above, name, "bin") for name in _names_in(above)]
-        built.sort(key=lambda place: (os.path.basename(os.path.dirname(place)) != "static", place))
-        # Of an installed prefix, of the build folder that this file was copied to, of any other.
-        places = [os.path.join(_HERE, "..", "..", "bin"), os.path.join(_HERE, "..", "bin")] + built
-        places += [place for place in os.environ.get("PATH", "").split(os.pathsep) if place]
+        # Of the build folder or the prefix that this file lies in, of any other build, on PATH.
+        above = {"gdb_plugin": "..", "py-importlock": "../.."}.get(os.path.basename(_HERE))
+        places = [os.path.join(_HERE, above, "bin")] if above else []
+        places += sorted(_build_folders("bin"), key=lambda place: (
+            os.path.basename(os.path.dirname(place)) != "static", place))
+        places += [place for place in os.environ.get("PATH", "").split(os.pathsep)
+                   if os.path.isabs(place)]
+        seen = set()
         for place in places:
-            helper = cls(os.path.normpath(os.path.join(place, "py-importlock")))
+            path = os.path.normpath(os.path.join(place, "py-importlock"))
+            if path in seen or not os.path.isfile(path):
+                continue
+            seen.add(path)
+            helper = cls(path)
             try:
-                if helper.run(["--version"])[1].startswith("py-importlock "):
+                if _usable(path) and helper.run(["--version"])[1].startswith("py-importlock "):
                     return helper
-            except OSError:
-                pass  # not there, or no program for this machine
+            except OSError as error:
+                # Not there, or no program for this machine.
+                if not _is_none(error) and error.errno not in (errno.EACCES, errno.ENOEXEC):
+                    raise
         return None
 
     def run(self, arguments):
@@ -126,6 +240,7 @@ class _HelperReport(object):
         self.helper = helper
         self.arguments = arguments
         self.status, self._json = self._run("--json")
+        self._values = self._read()
 
     def _run(self, *options):
         status, text, problem = self.helper.run(list(options) + self.arguments)
@@ -137,13 +252,23 @@ class _HelperReport(object):
     def json(self):
         return self._json
 
-    def values(self):
+    def _read(self):
         import json
-        report = json.loads(self._json)
+        try:
+            report = json.loads(self._json)
+            if "schema" not in report:
+                raise ValueError("no report")
+        except (TypeError, ValueError):
+            first = self._json.strip().split("\n")[0][:200]
+            raise gdb.GdbError("py-importlock: %s writes no report%s"
+                               % (self.helper.path, ", but: " + first if first else ""))
         lock = report.get("import_lock", {})
         return {"verdict": str(report.get("verdict", {}).get("kind", "unknown")),
                 "lock": str(lock.get("state", "unknown")), "owner": lock.get("owner") or 0,
                 "waiters": len(lock.get("waiters") or [])}
+
+    def values(self):
+        return self._values
 
     def dot(self):
         return self._run("--dot")[1]
@@ -244,6 +369,19 @@ def _files(native):
     return files
 
 
+def _reader(inferior):
+    """The thread by which the process is read in /proc: the main one, or, where that has ended while
+    others live, one of those."""
+    for lwp in [inferior.pid] + sorted(thread.ptid[1] for thread in inferior.threads()):
+        try:
+            os.readlink("/proc/%d/exe" % lwp)
+            return lwp
+        except OSError as error:
+            if not _is_none(error):
+                break
+    return inferior.pid
+
+
 def _describe_process(files, pid):
     # The root of its container, and this one's: the maps of a chrooted process show paths outside.
     files.roots += ["/proc/%d/root" % pid, ""]
@@ -334,7 +472,7 @@ def _report(native, locals_too):
     threads = _threads(inferior, number, result, arguments, ident)
     files = _files(native)
     description = _describe_core(files, core) if core else \
-        _describe_remote(files) if kind == "remote" else _describe_process(files, inferior.pid)
+        _describe_remote(files) if kind == "remote" else _describe_process(files, _reader(inferior))
     return native.report(architecture=architecture, pid=inferior.pid, threads=threads, files=files,
                          read=inferior.read_memory, memory_error=gdb.MemoryError, locals=locals_too, **description)
 
@@ -350,7 +488,11 @@ def _piped():
     """Whether gdb's `pipe` command takes the output, of which gdb tells Python nothing: it then holds
     one end of a pipe, while it holds both ends of those that it makes for itself."""
     links = []
-    for descriptor in os.listdir("/proc/self/fd"):
+    try:
+        descriptors = os.listdir("/proc/self/fd")
+    except OSError:
+        return True  # not to be told: colours are for those who can see them
+    for descriptor in descriptors:
         try:
             links.append(os.readlink("/proc/self/fd/" + descriptor))
         except OSError:
@@ -568,6 +710,11 @@ def _run(parse, written):
         raise gdb.GdbError(_escaped(str(error)))
     except KeyboardInterrupt:
         raise gdb.GdbError("py-importlock: interrupted")
+    except MemoryError:
+        raise gdb.GdbError("py-importlock: there is not enough memory")
+    except EnvironmentError as error:  # OSError, of which some are no IOError in Python 2
+        raise gdb.GdbError(_escaped("py-importlock: %s%s" % (
+            "%s: " % error.filename if error.filename else "", error.strerror or error)))
     except Exception as error:  # the last line of defence against a traceback
         expected = isinstance(error, gdb.error) or (
             _native is not None and isinstance(error, _native.Error))

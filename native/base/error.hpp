@@ -32,6 +32,12 @@ class FileError : public Error {
  public:
   FileError(const std::string& path, int error_number);
   [[nodiscard]] int error_number() const { return error_number_; }
+  /// Whether there is no such file. Any other error says nothing of whether there is one.
+  [[nodiscard]] bool none() const { return is_none(error_number_); }
+  [[nodiscard]] static bool is_none(int error_number);
+  /// Whether what failed was this program or machine, which lacks memory or descriptors.
+  [[nodiscard]] bool shortage() const { return is_shortage(error_number_); }
+  [[nodiscard]] static bool is_shortage(int error_number);
 
  private:
   int error_number_;

@@ -16,6 +16,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/error.hpp"
+
 namespace importlock {
 
 namespace {
@@ -28,6 +30,12 @@ struct Place {
   Descriptor folder;
   std::string name;
 };
+
+/// What a call to open a file gave, of `path`.
+Descriptor opened(long result, const std::string& path) {
+  if (result < 0 && FileError::is_shortage(errno)) throw FileError(path, errno);
+  return Descriptor(static_cast<int>(result));
+}
 
 std::vector<std::string> names_in(std::string_view path) {
   std::vector<std::string> names;
@@ -51,7 +59,7 @@ std::optional<Place> place_below(const std::string& root, std::string_view path)
   auto names = names_in(path);
   std::size_t steps = 0;
   while (!names.empty() && names.size() <= most_names) {
-    Descriptor here(::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    auto here = opened(::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC), root);
     bool changed = false;
     for (std::size_t i = 0; i < names.size() && !changed; ++i) {
       const auto at = names.begin() + static_cast<std::ptrdiff_t>(i);
@@ -62,7 +70,8 @@ std::optional<Place> place_below(const std::string& root, std::string_view path)
         changed = true;
         continue;
       }
-      Descriptor next(::openat(here.number(), names[i].c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+      auto next = opened(::openat(here.number(), names[i].c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC),
+                         names[i]);
       struct stat status {};
       if (next.number() < 0 || ::fstat(next.number(), &status) != 0) return std::nullopt;
       if (S_ISLNK(status.st_mode)) {
@@ -86,14 +95,14 @@ std::optional<Place> place_below(const std::string& root, std::string_view path)
 /// An O_PATH descriptor of what `path` is below `root`, negative for none; nothing where the kernel
 /// has no openat2(2) or a filter of system calls does not let it through.
 std::optional<Descriptor> resolved_by_kernel(const std::string& root, const std::string& path) {
-  const Descriptor top(::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  const auto top = opened(::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC), root);
   open_how how{};
   how.flags = O_PATH | O_CLOEXEC;
   how.resolve = RESOLVE_IN_ROOT;
   const auto result = ::syscall(SYS_openat2, top.number(), path.c_str(), &how, sizeof(how));
   // EAGAIN: folders were moved meanwhile.
   if (result < 0 && (errno == ENOSYS || errno == EPERM || errno == EAGAIN)) return std::nullopt;
-  return Descriptor(static_cast<int>(result));
+  return opened(result, path);
 }
 
 bool is_regular(int folder, const std::string& name, int flags) {
@@ -104,12 +113,13 @@ bool is_regular(int folder, const std::string& name, int flags) {
 Descriptor open_at(int folder, const std::string& name, bool follow) {
   if (!is_regular(folder, name, follow ? 0 : AT_SYMLINK_NOFOLLOW)) return Descriptor(-1);
   // O_NONBLOCK: it may have become a fifo.
-  Descriptor opened(
-      ::openat(folder, name.c_str(),
-               O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (follow ? 0 : O_NOFOLLOW)));
+  auto file =
+      opened(::openat(folder, name.c_str(),
+                      O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (follow ? 0 : O_NOFOLLOW)),
+             name);
   struct stat status {};
-  if (::fstat(opened.number(), &status) != 0 || !S_ISREG(status.st_mode)) return Descriptor(-1);
-  return opened;
+  if (::fstat(file.number(), &status) != 0 || !S_ISREG(status.st_mode)) return Descriptor(-1);
+  return file;
 }
 
 }  // namespace
@@ -131,8 +141,8 @@ Descriptor open_regular(const std::string& root, const std::string& path) {
   if (!found) return open_regular_by_names(root, path);
   struct stat status {};
   if (::fstat(found->number(), &status) != 0 || !S_ISREG(status.st_mode)) return Descriptor(-1);
-  return Descriptor(
-      ::open(fmt::format("/proc/self/fd/{}", found->number()).c_str(), O_RDONLY | O_CLOEXEC));
+  return opened(
+      ::open(fmt::format("/proc/self/fd/{}", found->number()).c_str(), O_RDONLY | O_CLOEXEC), path);
 }
 
 Descriptor open_regular_by_names(const std::string& root, const std::string& path) {

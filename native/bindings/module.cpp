@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstring>
+#include <unordered_set>
 #include <utility>
 
 #include "base/error.hpp"
@@ -16,7 +17,9 @@
 #include "target/core_target.hpp"
 #include "target/layered_memory.hpp"
 #include "target/lost_memory.hpp"
+#include "target/own_proc.hpp"
 #include "target/pid_namespace.hpp"
+#include "target/proc_file.hpp"
 #include "target/system_call.hpp"
 #include "target/target.hpp"
 
@@ -72,6 +75,24 @@ using ThreadRow =
     std::tuple<int, int, std::optional<std::uint64_t>, std::uint64_t, std::optional<std::int64_t>,
                std::optional<std::int64_t>, SystemCallArguments>;
 
+/// gdb that attached to the id of a thread has that one alone (gdb/nat/linux-procfs.c,
+/// linux_proc_attach_tgid_threads); what the others do would be missing without a word.
+void require_all_threads(int pid, const std::vector<ThreadRow>& threads) {
+  const auto status = read_proc_file(fmt::format("/proc/{}/status", pid));
+  const auto folder = fmt::format("/proc/{}/task", pid);
+  std::unordered_set<Lwp> known;
+  for (const auto& row : threads) known.insert(std::get<0>(row));
+  for (const auto lwp : ProcFolder(folder).ids()) {
+    if (known.contains(lwp)) continue;
+    if (has_ended(read_proc_file(fmt::format("{}/{}/stat", folder, lwp)))) continue;
+    const auto process = status_field(status, "Tgid");
+    throw TargetError(
+        fmt::format("gdb has not all threads of the process; attach to {}, or, where its main "
+                    "thread has ended, run the command py-importlock {}",
+                    process, process));
+  }
+}
+
 Report report(const std::string& kind, const std::string& architecture, int pid,
               const std::string& executable, std::optional<std::string> core,
               const std::optional<std::string>& maps, std::uint64_t program_headers,
@@ -80,9 +101,14 @@ Report report(const std::string& kind, const std::string& architecture, int pid,
   Target target;
   target.info = {kind_named(kind), pid, executable, core};
   target.architecture = architecture_named(architecture);
+  const auto reader = files.live_pid.value_or(pid);
+  if (target.info.kind == TargetKind::process) {
+    require_own_proc();
+    require_all_threads(reader, threads);
+  }
   target.mappings = core   ? mappings_of_core(ElfFile::open(*core), files, Address{program_headers})
                     : maps ? parse_process_maps(*maps)
-                           : process_mappings(pid);
+                           : process_mappings(reader);
   if (target.info.executable.empty() && !target.mappings.empty()) {
     target.info.executable = target.mappings.front().path;
   }

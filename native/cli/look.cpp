@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <new>
 #include <optional>
 #include <thread>
 #include <utility>
 
 #include "base/error.hpp"
+#include "cli/memory_limit.hpp"
 #include "cpython/capture.hpp"
 #include "diagnosis/diagnose.hpp"
 #include "diagnosis/lasting.hpp"
@@ -109,6 +111,8 @@ Outcome look_at(const std::string& target, const Options& options) {
     }
   } catch (const Error& error) {
     outcome.error = error.what();
+  } catch (const std::bad_alloc&) {
+    outcome.error = out_of_memory;
   }
   return outcome;
 }

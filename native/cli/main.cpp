@@ -1,43 +1,54 @@
-#include <fmt/format.h>
 #include <malloc.h>
-#include <unistd.h>
 
-#include <cstdio>
+#include <algorithm>
 #include <exception>
+#include <new>
+#include <utility>
 
 #include "cli/look.hpp"
+#include "cli/memory_limit.hpp"
 #include "cli/options.hpp"
+#include "cli/output.hpp"
 #include "cli/python_processes.hpp"
 #include "cli/results.hpp"
 #include "cli/watch.hpp"
-#include "render/escape.hpp"
 
 namespace importlock::cli {
 
 namespace {
 
-int run(int argc, const char* const* argv) {
-  Options options;
-  if (const auto status = parse_options(argc, argv, options)) return *status;
-  if (options.watch) return watch(options);
-  if (options.all) {
-    auto found = python_processes();
-    options.targets = std::move(found.pids);
-    if (found.unreadable > 0) {
-      fmt::print(stderr, "py-importlock: {} {} may not be looked into{}\n", found.unreadable,
-                 found.unreadable == 1 ? "process" : "processes",
-                 ::geteuid() == 0 ? "" : "; run this with sudo");
-    }
-    if (options.targets.empty()) {
-      fmt::print(stderr, "py-importlock: no CPython process that can be read on this host\n");
-    }
-  }
+int look_at_all(const Options& options) {
   Results results(options, options.targets.size());
   for (const auto& target : options.targets) {
     results.begin(target);
     results.add(look_at(target, options));
   }
   return results.finish();
+}
+
+int look_at_every_process(Options& options) {
+  auto found = python_processes();
+  options.targets = std::move(found.pids);
+  const auto skipped = found.what_was_skipped();
+  if (!skipped.empty()) {
+    complain(skipped);
+  } else if (options.targets.empty()) {
+    complain("no CPython process on this host");
+  }
+  return std::max(look_at_all(options), skipped.empty() ? 0 : 2);
+}
+
+int run(int argc, const char* const* argv) {
+  take_standard_descriptors();
+  Options options;
+  auto status = parse_options(argc, argv, options);
+  if (!status) {
+    status = options.watch ? watch(options)
+             : options.all ? look_at_every_process(options)
+                           : look_at_all(options);
+  }
+  finish_output();
+  return *status;
 }
 
 }  // namespace
@@ -51,8 +62,10 @@ int main(int argc, char** argv) {
   ::mallopt(M_MMAP_THRESHOLD, 16 << 20);
   try {
     return importlock::cli::run(argc, argv);
+  } catch (const std::bad_alloc&) {
+    importlock::cli::complain_of_memory();
   } catch (const std::exception& error) {
-    fmt::print(stderr, "py-importlock: {}\n", importlock::escaped(error.what()));
-    return 2;
+    importlock::cli::complain(error.what());
   }
+  return 2;
 }

@@ -1,9 +1,8 @@
 #include "cli/options.hpp"
 
-#include <fmt/format.h>
-
 #include <CLI/CLI.hpp>
-#include <cstdio>
+
+#include "cli/output.hpp"
 
 namespace importlock::cli {
 
@@ -11,7 +10,7 @@ namespace {
 
 constexpr const char* help = R"(Usage: py-importlock [OPTION]... TARGET...
    or: py-importlock [OPTION]... --all
-Says who holds CPython 2.7's import lock, who waits, and if it is a deadlock. A
+Says which locks of a CPython program hang, who holds them and who waits. A
 TARGET is the id of a process or a core file. It is read, never stopped.
 
   --exe FILE       the target's executable, where it is not at its own path
@@ -25,7 +24,7 @@ TARGET is the id of a process or a core file. It is read, never stopped.
   --width N        fold text at N columns, 0 for never; else at those of the
                    terminal, or 80
   --quiet          write one line a target
-  --all            look at every CPython 2.7 process of this host
+  --all            look at every CPython process of this host
   --watch SECONDS  look at a process again and again until something changes
   --help           show this and exit
   --version        show the version and exit
@@ -66,7 +65,7 @@ std::optional<int> parse_options(int argc, const char* const* argv, Options& opt
   auto* const watching = app.add_option("--watch", watch)->check(CLI::Range(0.01, 1e6));
   watching->excludes(all)->excludes(json_flag)->excludes(dot_flag);
   const auto bad_usage = [](const std::string& problem) {
-    fmt::print(stderr, "py-importlock: {}; see py-importlock --help\n", problem);
+    complain(problem + "; see py-importlock --help");
     return 2;
   };
   try {
@@ -75,11 +74,11 @@ std::optional<int> parse_options(int argc, const char* const* argv, Options& opt
     return bad_usage(error.what());
   }
   if (show_help) {
-    std::fputs(help, stdout);
+    write(help);
     return 0;
   }
   if (show_version) {
-    fmt::print("py-importlock {}\n", IMPORTLOCK_VERSION);
+    write("py-importlock " IMPORTLOCK_VERSION "\n");
     return 0;
   }
   if (options.all && !options.targets.empty()) return bad_usage("--all takes no TARGET");

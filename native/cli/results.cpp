@@ -13,6 +13,7 @@
 #include <string_view>
 #include <system_error>
 
+#include "cli/output.hpp"
 #include "render/dot.hpp"
 #include "render/escape.hpp"
 #include "render/json.hpp"
@@ -79,48 +80,46 @@ void Results::begin(const std::string& target) {
   constexpr std::size_t cells = 20;
   const auto full = rows_.size() * cells / std::max<std::size_t>(expected_, 1);
   erase_progress();
-  fmt::print(stderr, "[{}{}] {} of {}: {}", std::string(full, '#'), std::string(cells - full, '.'),
-             rows_.size() + 1, expected_, escaped(target));
-  std::fflush(stderr);
+  const auto bar =
+      fmt::format("[{}{}] {} of {}: {}", std::string(full, '#'), std::string(cells - full, '.'),
+                  rows_.size() + 1, expected_, escaped(target));
+  std::fputs(bar.c_str(), stderr);
 }
 
 void Results::add(const Outcome& outcome) {
   erase_progress();
-  write(outcome);
-  std::fflush(stdout);
+  show(outcome);
+  flush_output();
   const auto& report = outcome.report;
   rows_.push_back({escaped(outcome.target), report ? title_of(*report) : "not read",
                    report ? std::to_string(report->threads.size()) : "-",
                    escaped(report ? report->verdict.summary : outcome.error), outcome.status()});
 }
 
-void Results::write(const Outcome& outcome) const {
+void Results::show(const Outcome& outcome) const {
   const auto& report = outcome.report;
-  const auto put = [](const std::string& text) {
-    std::fwrite(text.data(), 1, text.size(), stdout);
-  };
   if (!report && !several_) {
-    fmt::print(stderr, "py-importlock: {}\n", escaped(outcome.error));
+    complain(outcome.error);
     return;
   }
   if (options_.quiet) {
-    put(fmt::format("{}: {}\n", escaped(outcome.target), one_line(outcome)));
+    write(fmt::format("{}: {}\n", escaped(outcome.target), one_line(outcome)));
     return;
   }
   switch (options_.format) {
     case Format::json:
-      put(report ? render_json(*report, several_ ? JsonStyle::one_line : JsonStyle::indented)
-                 : render_json_failure(outcome.named(), outcome.error));
+      write(report ? render_json(*report, several_ ? JsonStyle::one_line : JsonStyle::indented)
+                   : render_json_failure(outcome.named(), outcome.error));
       return;
     case Format::dot:
-      put(report ? render_dot(*report)
-                 : fmt::format("// {}: {}\n", escaped(outcome.target), one_line(outcome)));
+      write(report ? render_dot(*report)
+                   : fmt::format("// {}: {}\n", escaped(outcome.target), one_line(outcome)));
       return;
     case Format::text:
       if (several_)
-        put(fmt::format("{}== {}\n", rows_.empty() ? "" : "\n", escaped(outcome.target)));
-      put(report ? render_text(*report, {width_, color_, options_.frames})
-                 : one_line(outcome) + "\n");
+        write(fmt::format("{}== {}\n", rows_.empty() ? "" : "\n", escaped(outcome.target)));
+      write(report ? render_text(*report, {width_, color_, options_.frames})
+                   : one_line(outcome) + "\n");
       return;
   }
 }
@@ -132,7 +131,8 @@ void Results::write_table() const {
     target = std::max(target, row.target.size());
     verdict = std::max(verdict, row.verdict.size());
   }
-  fmt::print("\n{:<{}}  {:<{}}  {:>7}  SUMMARY\n", "TARGET", target, "VERDICT", verdict, "THREADS");
+  write(fmt::format("\n{:<{}}  {:<{}}  {:>7}  SUMMARY\n", "TARGET", target, "VERDICT", verdict,
+                    "THREADS"));
   for (const auto& row : rows_) {
     const auto before = fmt::format("{:<{}}  ", row.target, target);
     const auto title = fmt::format("{:<{}}", row.verdict, verdict);
@@ -142,7 +142,7 @@ void Results::write_table() const {
       after.resize(width_ - used - 3);
       after += "...";
     }
-    fmt::print("{}{}{}\n", before, color_ ? colored(title, row.status) : title, after);
+    write(fmt::format("{}{}{}\n", before, color_ ? colored(title, row.status) : title, after));
   }
 }
 

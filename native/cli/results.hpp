@@ -17,12 +17,13 @@ class Results {
 
   /// Shows that `target` is being looked at.
   void begin(const std::string& target);
+  /// Throws FileError, as finish() does, where what came cannot be written.
   void add(const Outcome& outcome);
   /// Writes the table. Gives the worst exit status.
   int finish();
 
  private:
-  void write(const Outcome& outcome) const;
+  void show(const Outcome& outcome) const;
   void erase_progress() const;
   void write_table() const;
 

@@ -4,9 +4,9 @@
 #include <time.h>
 
 #include <algorithm>
-#include <cstdio>
 
 #include "cli/look.hpp"
+#include "cli/output.hpp"
 #include "cli/results.hpp"
 #include "render/escape.hpp"
 
@@ -73,17 +73,17 @@ int watch(const Options& options) {
   auto outcome = look_at(target, options);
   auto status = show(outcome);
   while (outcome.report) {
-    std::fflush(stdout);
+    flush_output();
     sleep_for(*options.watch);
     auto next = look_at(target, options);
     const auto changed = change(outcome, next);
     if (outcome.report && next.report) {
-      fmt::print("{}{}\n", changed.empty() ? "" : changed + "; ",
-                 escaped(movement_of_owner(*outcome.report, *next.report)));
+      write(fmt::format("{}{}\n", changed.empty() ? "" : changed + "; ",
+                        escaped(movement_of_owner(*outcome.report, *next.report))));
     }
     outcome = std::move(next);
     if (changed.empty()) continue;
-    std::fputs("\n", stdout);
+    write("\n");
     status = show(outcome);
     break;
   }

@@ -145,8 +145,14 @@ class Capture {
   /// where it runs is the one that has frames.
   void keep_one_state_each() {
     std::unordered_map<Lwp, std::size_t> places;
+    std::set<std::pair<Lwp, Address>> entered;
     std::vector<ThreadFacts> kept;
-    for (auto& thread : snapshot_.threads) {
+    for (std::size_t i = 0; i < snapshot_.threads.size(); ++i) {
+      auto& thread = snapshot_.threads[i];
+      // New states come first in an interpreter's list (Python/pystate.c, new_threadstate). A fork
+      // leaves those of its parent behind, whose ids threads of the child may have.
+      if (thread.lwp && !entered.insert({*thread.lwp, interpreters_[i]}).second)
+        leave_behind(thread);
       const auto place =
           thread.lwp ? places.try_emplace(*thread.lwp, kept.size()) : std::pair(places.end(), true);
       if (place.second) {
@@ -165,6 +171,14 @@ class Capture {
       }
     }
     snapshot_.threads = std::move(kept);
+  }
+
+  /// Takes the thread off a thread state that is not its own.
+  static void leave_behind(ThreadFacts& state) {
+    state.lwp.reset();
+    state.gdb_thread.reset();
+    state.name.clear();
+    state.system_call = Missing{"its thread has ended"};
   }
 
   /// Which of two states of one thread, both with frames, it entered last. That which has the GIL;
@@ -281,7 +295,7 @@ class Capture {
         throw FormatError(
             fmt::format("the thread state at {} belongs to no interpreter", to_hex(state)));
       }
-      read_thread(state, readers, seen);
+      read_thread(interpreter, state, readers, seen);
     }
     if (library.module_locks.is_null()) return;
     try {
@@ -344,7 +358,7 @@ class Capture {
     ImportReader imports;
   };
 
-  void read_thread(Address state, Readers& readers, std::set<Lwp>& seen) {
+  void read_thread(Address interpreter, Address state, Readers& readers, std::set<Lwp>& seen) {
     const auto& library = readers.library;
     auto& waits = readers.waits;
     auto& imports = readers.imports;
@@ -426,6 +440,7 @@ class Capture {
           "thread {}: {}", thread.lwp ? fmt::format("LWP {}", *thread.lwp) : to_hex(*thread.ident),
           problem));
     }
+    interpreters_.push_back(interpreter);
     snapshot_.threads.push_back(std::move(thread));
   }
 
@@ -515,6 +530,7 @@ class Capture {
   std::map<std::pair<Address, int>, Frame> shown_;  ///< by code object and line
   const CaptureOptions& options_;
   Snapshot& snapshot_;
+  std::vector<Address> interpreters_;    ///< of the threads, as long as each state has one
   std::unordered_set<PthreadId> known_;  // to threading
   /// By thread: each module that it imports, and the lock that it waits for.
   std::unordered_map<PthreadId, std::multimap<std::string, Address>> imports_;

@@ -60,8 +60,8 @@ PthreadId ident_of(Objects& objects, Address thread_state);
 Address innermost_frame(Objects& objects, Address thread_state);
 
 /// Finds the image that holds CPython 2.7 and the addresses of its variables. What is refused or
-/// missing goes to `problems`. Throws TargetError where the target has no CPython 2.7, is of
-/// another architecture, or the file of its interpreter cannot be had.
+/// missing goes to `problems`. Throws TargetError where the target has no CPython that is read, is
+/// of another architecture, or the file of its interpreter cannot be had.
 Interpreter find_interpreter(const Target& target, std::vector<std::string>& problems);
 
 }  // namespace importlock

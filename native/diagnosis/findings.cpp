@@ -68,9 +68,8 @@ std::string what_of(const NativeLock& lock) {
   return "lock of C code";
 }
 
-bool names_owner(NativeLock::Kind kind) {
-  return kind == NativeLock::Kind::mutex || kind == NativeLock::Kind::rwlock ||
-         kind == NativeLock::Kind::stream;
+bool is_mutex(NativeLock::Kind kind) {
+  return kind == NativeLock::Kind::mutex || kind == NativeLock::Kind::stream;
 }
 
 std::string_view known_by(HeldLock::Shown shown) {
@@ -266,7 +265,8 @@ Wait Findings::python_wait(Index i, const PythonWait& seen) const {
   wait.frame = seen.frame;
   wait.lock = seen.lock;
   if (seen.thread) {
-    if (const auto by = by_ident(*seen.thread); by && !is_namesake(seen)) {
+    const auto by = by_ident(*seen.thread);
+    if (by && !is_namesake(seen) && !is_left_behind(seen.lock, *by)) {
       wait.lwp = facts(*by).lwp;
     } else {
       wait.orphaned =
@@ -293,7 +293,7 @@ bool Findings::is_namesake(const PythonWait& wait) const {
 Wait Findings::native_wait(Index i, const NativeLock& lock) const {
   const auto& facts = this->facts(i);
   Wait wait;
-  wait.kind = names_owner(lock.kind) ? WaitKind::mutex : WaitKind::native_lock;
+  wait.kind = is_mutex(lock.kind) ? WaitKind::mutex : WaitKind::native_lock;
   wait.what = what_of(lock);
   wait.lock = lock.address;
   wait.timed = (*facts.system_call)->timed;
@@ -332,6 +332,16 @@ Findings::Holder Findings::holder_of(Address lock, Index waiter) const {
     if (!holders.empty()) return {};
   }
   return {};
+}
+
+bool Findings::is_left_behind(Address lock, Index living) const {
+  const auto found = holders_.find(lock);
+  if (found == holders_.end() || lock.is_null()) return false;
+  const auto shows = [&](const auto& entry) { return entry.first == living; };
+  const auto gone = [&](const auto& entry) {
+    return !facts(entry.first).lwp && facts(entry.first).ident == facts(living).ident;
+  };
+  return std::ranges::none_of(found->second, shows) && std::ranges::any_of(found->second, gone);
 }
 
 std::optional<Index> Findings::awaited(Index i) const {
@@ -456,7 +466,10 @@ void Findings::list_holds() {
   }
   for (Index i = 0; i < report.threads.size(); ++i) {
     const auto by = awaited(i);
-    if (!by || (wait(i).kind != WaitKind::rlock && wait(i).kind != WaitKind::mutex)) continue;
+    const bool by_memory =
+        by && (wait(i).kind == WaitKind::rlock || wait(i).kind == WaitKind::mutex ||
+               wait(i).kind == WaitKind::native_lock);
+    if (!by_memory) continue;
     auto& holds = thread(*by).holds;
     const auto& what = wait(i).what;
     if (std::ranges::find(holds, what) == holds.end()) holds.push_back(what);

@@ -83,6 +83,9 @@ class Findings {
   /// The one thread whose stack shows that it holds the plain lock that `waiter` waits for. A
   /// `with` block says more than a `finally`; what speaks for several threads speaks for none.
   [[nodiscard]] Holder holder_of(Address lock, Index waiter) const;
+  /// Whether a thread state that a fork left behind shows that it holds the lock, and the living
+  /// thread that has its id by now does not.
+  [[nodiscard]] bool is_left_behind(Address lock, Index living) const;
   /// Whether the wait's loop lies inside what the thread holds, so that the wait can be made again
   /// and again with all of it held.
   [[nodiscard]] bool is_looped(Index i, const PythonWait& seen) const;

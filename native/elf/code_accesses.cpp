@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <new>
 #include <unordered_map>
 
 #include "elf/capstone.hpp"
@@ -24,9 +25,15 @@ class Decoder {
     const auto mode = architecture == Architecture::x86_64 ? CS_MODE_64
                       : architecture == Architecture::i386 ? CS_MODE_32
                                                            : CS_MODE_ARM;
-    if (capstone().open(arch, mode, &handle_) != CS_ERR_OK) return;
+    const auto status = capstone().open(arch, mode, &handle_);
+    if (status == CS_ERR_MEM) throw std::bad_alloc();
+    if (status != CS_ERR_OK) return;
     if (capstone().option(handle_, CS_OPT_DETAIL, CS_OPT_ON) != CS_ERR_OK) return;
     instruction_ = capstone().malloc(handle_);
+    if (instruction_ == nullptr) {
+      capstone().close(&handle_);
+      throw std::bad_alloc();
+    }
   }
   Decoder(const Decoder&) = delete;
   Decoder& operator=(const Decoder&) = delete;

@@ -43,9 +43,14 @@ std::vector<fs::path> debug_roots(const fs::path& image, std::span<const std::st
 std::optional<ElfFile> open_if_fits(const fs::path& path, const ElfFile& file,
                                     const std::optional<DebugLink>& link,
                                     std::vector<std::string>& refused) {
-  std::error_code ignored;
-  if (!fs::is_regular_file(path, ignored)) return std::nullopt;
-  if (fs::equivalent(path, file.path(), ignored)) return std::nullopt;
+  std::error_code error_code;
+  const auto type = fs::status(path, error_code).type();
+  if (type == fs::file_type::none) {
+    refused.push_back(fmt::format("debug file not used: {}",
+                                  FileError(path.string(), error_code.value()).what()));
+  }
+  if (type != fs::file_type::regular) return std::nullopt;
+  if (fs::equivalent(path, file.path(), error_code)) return std::nullopt;
   try {
     auto debug = ElfFile::open(path.string());
     const bool same_build = file.build_id() && debug.build_id()

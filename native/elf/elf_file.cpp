@@ -14,6 +14,7 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <new>
 #include <utility>
 
 #include "base/bytes.hpp"
@@ -31,6 +32,16 @@ constexpr std::size_t most_sections = 262'144;     // gcore writes some for each
 constexpr std::uint64_t largest_table = 64 << 20;  // of symbols, or of their names
 constexpr std::uint64_t largest_note = 16 << 20;   // NT_FILE of 65,530 mappings: some 7 MiB
 constexpr std::uint64_t largest_section_note = 65536;
+
+/// libelf gives nothing where it has no memory, as where there is nothing.
+class MemoryCheck {
+ public:
+  MemoryCheck() { errno = 0; }
+  /// Throws std::bad_alloc where memory was lacking since.
+  void operator()() const {
+    if (errno == ENOMEM) throw std::bad_alloc();
+  }
+};
 
 std::string_view base_name(std::string_view symbol) {
   // GCC's -flto and cloning passes append ".lto_priv.0", ".cold", ".constprop.0" and the like.
@@ -159,9 +170,10 @@ void visit_symbols(const ElfFile& file, const GElf_Shdr& symbols, const GElf_Shd
 template <typename Wanted, typename Visit>
 void for_each_symbol(const ElfFile& file, Elf* elf, GElf_Word table_type, const Wanted& wanted,
                      Visit visit) {
+  const MemoryCheck check;
   const auto symbols = table_header(file, find_section(elf, table_type));
-  if (!symbols) return;
-  const auto names = table_header(file, elf_getscn(elf, symbols->sh_link));
+  const auto names = symbols ? table_header(file, elf_getscn(elf, symbols->sh_link)) : symbols;
+  check();
   if (!names) return;
   if (gelf_getclass(elf) == ELFCLASS64) {
     visit_symbols<Elf64_Sym>(file, *symbols, *names, wanted, visit);
@@ -216,13 +228,16 @@ ElfFile ElfFile::open(const std::string& path) {
   if (claims_too_many_sections(descriptor)) {
     throw FormatError(path + ": the ELF section headers are damaged");
   }
+  const MemoryCheck check;
   file.elf_ = elf_begin(descriptor, ELF_C_READ, nullptr);
+  check();
   if (file.elf_ == nullptr || elf_kind(file.elf_) != ELF_K_ELF) {
     throw FormatError(path + " is not an ELF file" + how_to_unpack(descriptor));
   }
   file.read_headers();
   file.read_build_id();
   file.read_variable_ranges();
+  check();
   return file;
 }
 
@@ -418,10 +433,11 @@ std::string ElfFile::variable_at(LinkAddress address) const {
 
 std::size_t ElfFile::read_at(std::uint64_t offset, std::span<std::byte> into) const {
   std::size_t done = 0;
-  while (done < into.size() && offset + done <= INT64_MAX) {
+  while (done < into.size() && offset < size_ && done < size_ - offset) {
     const auto got = ::pread(descriptor_, into.data() + done, into.size() - done,
                              static_cast<off_t>(offset + done));
-    if (got <= 0) break;
+    if (got < 0) throw FileError(path_, errno);
+    if (got == 0) break;
     done += static_cast<std::size_t>(got);
   }
   return done;

@@ -106,7 +106,8 @@ class ElfFile {
   [[nodiscard]] std::optional<std::uint64_t> initial_value(LinkAddress address,
                                                            unsigned width) const;
 
-  /// Reads from `offset` of the file on, as far as it goes; gives how many bytes there were.
+  /// Reads from `offset` of the file on, as far as it goes; gives how many bytes there were. Throws
+  /// FileError.
   [[nodiscard]] std::size_t read_at(std::uint64_t offset, std::span<std::byte> into) const;
   /// Reads file contents that a read-only PT_LOAD maps at `address`; false where no such segment
   /// holds the whole range or the file is too short.

@@ -32,10 +32,10 @@ bool among(std::span<const std::string_view> names, std::string_view name) {
 
 std::string descriptor(const Target& target, std::int64_t number) {
   if (number < 0) return "";
-  if (target.info.kind == TargetKind::process && target.info.pid) {
+  if (target.info.kind == TargetKind::process && target.files.live_pid) {
     std::error_code error;
     const auto path = std::filesystem::read_symlink(
-        fmt::format("/proc/{}/fd/{}", *target.info.pid, number), error);
+        fmt::format("/proc/{}/fd/{}", *target.files.live_pid, number), error);
     if (!error) return path.string();
   }
   return fmt::format("descriptor {}", number);

@@ -22,8 +22,13 @@ class CoreMemory : public Memory {
   /// `segments` by their addresses.
   CoreMemory(ElfFile core, std::vector<Segment> segments)
       : core_(std::move(core)), sorted_(std::move(segments)) {
-    cached_ = std::make_unique<CachedMemory>(
-        [this](Address address, std::span<std::byte> into) { return read_file(address, into); });
+    cached_ = std::make_unique<CachedMemory>([this](Address address, std::span<std::byte> into) {
+      try {
+        return read_file(address, into);
+      } catch (const FileError&) {
+        return false;  // a bad block costs what lies in it
+      }
+    });
   }
 
   bool try_read(Address address, std::span<std::byte> into) override {

@@ -14,8 +14,8 @@ namespace importlock {
 std::optional<std::uint64_t> cpu_time(int pid);
 
 /// How often a thread has begun to wait, voluntary_ctxt_switches of proc_pid_status(5). Where it is
-/// the same at two times at which the thread waits, it has waited all the while. Nothing where it
-/// cannot be read.
+/// the same at two times at which the thread waits, it has waited all the while. Nothing where
+/// there is no such thread. Throws FileError.
 std::optional<std::uint64_t> waits_begun(int pid, Lwp lwp);
 
 }  // namespace importlock

@@ -74,9 +74,12 @@ std::vector<std::string> places(const Target& target, const std::string& path,
   return result;
 }
 
+/// Throws FileError where that cannot be told.
 bool is_regular(const std::string& path) {
-  std::error_code ignored;
-  return fs::is_regular_file(path, ignored);
+  std::error_code error;
+  const auto type = fs::status(path, error).type();
+  if (type == fs::file_type::none) throw FileError(path, error.value());
+  return type == fs::file_type::regular;
 }
 
 }  // namespace
@@ -101,8 +104,8 @@ ImageFile open_image(const Target& target, const std::string& path) {
   ImageFile result;
   bool is_data = false;
   for (const auto& place : places(target, path, mapping)) {
-    if (!is_regular(place)) continue;
     try {
+      if (!is_regular(place)) continue;
       auto file = ElfFile::open(place);
       const auto& here = file.build_id();
       if (here && there && *here != *there) {
@@ -123,6 +126,7 @@ ImageFile open_image(const Target& target, const std::string& path) {
     } catch (const FormatError&) {
       is_data = true;  // data files are mapped too: locale archives, fonts, databases
     } catch (const FileError& error) {
+      if (error.shortage()) throw;
       if (result.why_not.empty()) result.why_not = error.what();
     }
   }

@@ -57,6 +57,48 @@ std::string read_proc_line_at(int directory, const std::string& name) {
   return {line.data(), File(directory, name).read(line)};
 }
 
+ProcFolder::ProcFolder(const std::string& path) : path_(path), stream_(::opendir(path.c_str())) {
+  if (!stream_) throw FileError(path, errno);
+}
+
+std::vector<int> ProcFolder::ids() {
+  std::vector<int> result;
+  ::rewinddir(stream_.get());
+  while (true) {
+    errno = 0;  // readdir gives null at the end and for an error
+    const auto* const entry = ::readdir(stream_.get());
+    if (entry == nullptr) break;
+    const std::string_view digits(static_cast<const char*>(entry->d_name));
+    int id = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), id);
+    if (error == std::errc{} && end == digits.data() + digits.size()) result.push_back(id);
+  }
+  if (errno != 0) throw FileError(path_, errno);
+  std::ranges::sort(result);
+  return result;
+}
+
+bool has_ended(std::string_view stat) {
+  // The second field is the name, which may hold anything, in parentheses.
+  const auto name_end = stat.rfind(')');
+  if (name_end == std::string_view::npos || stat.size() < name_end + 3) return false;
+  const char state = stat[name_end + 2];
+  return state == 'Z' || state == 'X';
+}
+
+std::optional<Lwp> living_thread(int pid) {
+  if (!has_ended(read_proc_file(fmt::format("/proc/{}/stat", pid)))) return pid;
+  const auto folder = fmt::format("/proc/{}/task", pid);
+  for (const auto lwp : ProcFolder(folder).ids()) {
+    try {
+      if (!has_ended(read_proc_file(fmt::format("{}/{}/stat", folder, lwp)))) return lwp;
+    } catch (const FileError& error) {
+      if (!error.none()) throw;
+    }
+  }
+  return std::nullopt;
+}
+
 std::string_view status_field(std::string_view status, std::string_view key) {
   while (!status.empty()) {
     auto line = status.substr(0, status.find('\n'));
@@ -78,7 +120,8 @@ std::optional<std::uint64_t> status_number(int pid, Lwp lwp, std::string_view ke
     std::uint64_t number = 0;
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
     return error == std::errc{} ? std::optional(number) : std::nullopt;
-  } catch (const FileError&) {
+  } catch (const FileError& error) {
+    if (!error.none()) throw;
     return std::nullopt;
   }
 }

@@ -1,9 +1,13 @@
 #pragma once
 
+#include <dirent.h>
+
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/address.hpp"
 
@@ -17,12 +21,40 @@ std::string read_proc_file(const std::string& path);
 /// read. Throws FileError.
 std::string read_proc_line_at(int directory, const std::string& name);
 
+/// A folder of /proc of which the entries are ids: /proc itself, or /proc/PID/task.
+class ProcFolder {
+ public:
+  /// Throws FileError.
+  explicit ProcFolder(const std::string& path);
+
+  [[nodiscard]] int descriptor() const { return ::dirfd(stream_.get()); }
+  /// The ids in numerical order. Throws FileError where not all of them could be read.
+  std::vector<int> ids();
+
+ private:
+  struct Close {
+    void operator()(DIR* stream) const { ::closedir(stream); }
+  };
+  std::string path_;
+  std::unique_ptr<DIR, Close> stream_;
+};
+
+/// Whether the text of a file `stat` (proc_pid_stat(5)) is that of a process or thread that has
+/// ended and is kept for its parent to take note.
+bool has_ended(std::string_view stat);
+
+/// The thread of live process `pid` by which its files and memory can be read: the main thread, or,
+/// where that has ended while others live, one of those: /proc has a folder /proc/LWP for each,
+/// though it lists only those of processes (fs/proc/base.c, proc_pid_lookup). Nothing where all
+/// have ended. Throws FileError.
+std::optional<Lwp> living_thread(int pid);
+
 /// What follows "KEY:" in text of the shape of /proc/PID/status, without the white space around it;
 /// empty where no line begins so.
 std::string_view status_field(std::string_view status, std::string_view key);
 
 /// The number after "KEY:" in /proc/PID/task/LWP/status, the last where there are several; nothing
-/// where there is no such thread or no such line.
+/// where there is no such thread or no such line. Throws FileError where that cannot be told.
 std::optional<std::uint64_t> status_number(int pid, Lwp lwp, std::string_view key);
 
 }  // namespace importlock

@@ -1,9 +1,9 @@
 #include "target/process_target.hpp"
 
-#include <dirent.h>
 #include <elf.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -17,6 +17,7 @@
 #include "base/error.hpp"
 #include "target/cpu_time.hpp"
 #include "target/layered_memory.hpp"
+#include "target/own_proc.hpp"
 #include "target/permission.hpp"
 #include "target/pid_namespace.hpp"
 #include "target/proc_file.hpp"
@@ -29,14 +30,7 @@ namespace {
 namespace fs = std::filesystem;
 
 [[noreturn]] void throw_for(int pid, int error_number) {
-  switch (error_number) {
-    case EPERM:
-    case EACCES: throw TargetError(why_denied(pid, access_facts(pid)));
-    case ENOSYS:
-      throw TargetError(
-          "this kernel has no process_vm_readv; use gdb, or let the process write a core");
-    default: throw TargetError(fmt::format("process {} has ended", pid));
-  }
+  throw TargetError(why_not_read(pid, error_number));
 }
 
 /// A file of /proc/PID. Throws TargetError.
@@ -48,83 +42,108 @@ std::string read_of(int pid, std::string_view name) {
   }
 }
 
-bool read_remote(int pid, Address address, std::span<std::byte> into) {
+/// By one of its threads.
+bool read_remote(int pid, Lwp lwp, Address address, std::span<std::byte> into) {
   const iovec local{into.data(), into.size()};
   const iovec remote{reinterpret_cast<void*>(address.value()), into.size()};
-  const auto got = ::process_vm_readv(pid, &local, 1, &remote, 1, 0);
+  const auto got = ::process_vm_readv(lwp, &local, 1, &remote, 1, 0);
   if (got >= 0 && static_cast<std::size_t>(got) == into.size()) return true;
-  if (got >= 0 || errno == EFAULT || errno == EINVAL || errno == ENOMEM) return false;
+  if (got >= 0 || errno == EFAULT || errno == EINVAL) return false;
   throw_for(pid, errno);
 }
 
-class Folder {
- public:
-  explicit Folder(const std::string& path) : stream_(::opendir(path.c_str())) {
-    if (stream_ == nullptr) throw FileError(path, errno);
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() { ::closedir(stream_); }
-
-  [[nodiscard]] int descriptor() const { return ::dirfd(stream_); }
-  /// The name of the next entry; null at the end.
-  const char* next() {
-    const auto* const entry = ::readdir(stream_);
-    return entry == nullptr ? nullptr : static_cast<const char*>(entry->d_name);
-  }
-
- private:
-  DIR* stream_;
-};
-
 /// The text of /proc/PID/task/TID/syscall (fs/proc/base.c, proc_pid_syscall): "running", or the
 /// number of the call with its arguments in hexadecimal, or -1 in no call.
-std::optional<SystemCall> parse_call(Architecture architecture, std::string_view text) {
+Known<std::optional<SystemCall>> parse_call(Architecture architecture, std::string_view text) {
+  if (text.starts_with("running")) return std::optional<SystemCall>();
   long number = -1;
   auto [at, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc{} || number < 0) return std::nullopt;
+  if (error != std::errc{}) return Missing{"the kernel does not tell its system call"};
+  if (number < 0) return std::optional<SystemCall>();
   SystemCallArguments arguments{};
   const auto* const end = text.data() + text.size();
   for (auto& argument : arguments) {
     constexpr std::ptrdiff_t prefix = 3;  // " 0x"
-    if (end - at <= prefix) return std::nullopt;
+    if (end - at <= prefix) return Missing{"the arguments of its system call are cut short"};
     const auto parsed = std::from_chars(at + prefix, end, argument, 16);
-    if (parsed.ec != std::errc{}) return std::nullopt;
+    if (parsed.ec != std::errc{}) return Missing{"the arguments of its system call are no numbers"};
     at = parsed.ptr;
   }
-  return system_call(architecture, number, arguments);
+  return std::optional(system_call(architecture, number, arguments));
 }
 
-std::vector<NativeThread> read_threads(int pid, Architecture architecture, bool own_namespace) {
-  std::vector<NativeThread> threads;
+/// The ids of the threads in a folder `task`, and whether they are all. Where a thread ends while
+/// they are listed, the kernel may pass over another (fs/proc/base.c, first_tid).
+struct ThreadIds {
+  std::vector<Lwp> lwps;
+  bool all = false;
+};
+
+ThreadIds thread_ids(ProcFolder& tasks) {
+  constexpr int most_tries = 3;
+  ThreadIds found;
+  for (int number = 0; number < most_tries && !found.all; ++number) {
+    found.lwps = tasks.ids();
+    struct stat status {};
+    if (::fstat(tasks.descriptor(), &status) != 0) continue;
+    // Of each thread one link, and two of the folder itself (fs/proc/base.c, proc_task_getattr).
+    found.all = found.lwps.size() + 2 >= status.st_nlink;
+  }
+  return found;
+}
+
+/// Nothing of a thread that has ended.
+std::optional<NativeThread> read_thread(int pid, Lwp lwp, Architecture architecture, int tasks) {
+  NativeThread thread;
+  thread.lwp = lwp;
+  const auto file = [&](const char* name) { return fmt::format("{}/{}", lwp, name); };
   try {
-    Folder tasks(fmt::format("/proc/{}/task", pid));
-    while (const char* const name = tasks.next()) {
-      NativeThread thread;
-      const std::string_view digits(name);
-      const auto [end, error] =
-          std::from_chars(digits.data(), digits.data() + digits.size(), thread.lwp);
-      if (error != std::errc{} || end != digits.data() + digits.size()) continue;
-      try {
-        thread.system_call = parse_call(
-            architecture, read_proc_line_at(tasks.descriptor(), std::string(digits) + "/syscall"));
-      } catch (const FileError& unreadable) {
-        const auto number = unreadable.error_number();
-        if (number == EPERM || number == EACCES) throw_for(pid, number);
-        // A kernel without CONFIG_HAVE_ARCH_TRACEHOOK has no such file; a thread that has ended
-        // neither has nor needs one.
-        std::error_code gone;
-        if (!fs::exists(fmt::format("/proc/{}/task/{}", pid, digits), gone)) continue;
-        thread.system_call = Missing{unreadable.what()};
-      }
-      if (!own_namespace) thread.namespace_lwp = namespace_lwp(pid, thread.lwp);
-      threads.push_back(std::move(thread));
+    // That of the main thread stays until all have ended.
+    if (lwp == pid && has_ended(read_proc_line_at(tasks, file("stat")))) return std::nullopt;
+    thread.system_call = parse_call(architecture, read_proc_line_at(tasks, file("syscall")));
+  } catch (const FileError& error) {
+    const auto number = error.error_number();
+    if (number == EPERM || number == EACCES || error.shortage()) throw;
+    // A kernel without CONFIG_HAVE_ARCH_TRACEHOOK has no such file; a thread that has ended neither
+    // has nor needs one.
+    struct stat status {};
+    if (::fstatat(tasks, fmt::format("{}", lwp).c_str(), &status, 0) != 0) {
+      if (!FileError::is_none(errno)) throw FileError(fmt::format("thread {}", lwp), errno);
+      return std::nullopt;
     }
+    thread.system_call = Missing{error.what()};
+  }
+  return thread;
+}
+
+/// Reads the threads of the process anew; a problem says where some may be missing.
+void read_threads(Target& target, int pid, bool own_namespace) {
+  target.threads.clear();
+  target.problems.clear();
+  try {
+    ProcFolder tasks(fmt::format("/proc/{}/task", pid));
+    const auto found = thread_ids(tasks);
+    for (const auto lwp : found.lwps) {
+      auto thread = read_thread(pid, lwp, target.architecture, tasks.descriptor());
+      if (!thread) continue;
+      if (!own_namespace) thread->namespace_lwp = namespace_lwp(pid, lwp);
+      target.threads.push_back(std::move(*thread));
+    }
+    target.all_threads = found.all;
   } catch (const FileError& error) {
     throw_for(pid, error.error_number());
   }
-  std::ranges::sort(threads, {}, &NativeThread::lwp);
-  return threads;
+  // As long as it lives, it has one.
+  if (target.threads.empty() && target.all_threads) throw_for(pid, ESRCH);
+  if (target.threads.empty()) {
+    throw TargetError(
+        fmt::format("process {} cannot be read: /proc lists none of its threads", pid));
+  }
+  if (!target.all_threads) {
+    target.problems.emplace_back(
+        "threads ended while they were listed, so that some may be missing; look again, or look "
+        "with gdb, which stops the process");
+  }
 }
 
 /// By the header of the executable, which the kernel keeps even where its path is gone.
@@ -134,8 +153,10 @@ Architecture architecture_of(int pid) {
   if (descriptor < 0) throw_for(pid, errno);
   std::array<std::byte, sizeof(Elf64_Ehdr)> header{};
   const auto got = ::pread(descriptor, header.data(), header.size(), 0);
+  const int error_number = errno;
   ::close(descriptor);
-  const std::span bytes(header.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
+  if (got < 0) throw_for(pid, error_number);
+  const std::span bytes(header.data(), static_cast<std::size_t>(got));
   // e_machine lies at the same place in both classes.
   const auto machine =
       load<std::uint16_t>(bytes, offsetof(Elf64_Ehdr, e_machine)).value_or(EM_NONE);
@@ -148,54 +169,68 @@ Architecture architecture_of(int pid) {
   return *architecture;
 }
 
-/// Refuses what has no memory to read, by state and flags in /proc/PID/stat (proc_pid_stat(5)).
-void refuse_without_memory(int pid, std::string_view stat) {
+/// By its flags in /proc/PID/stat (proc_pid_stat(5)).
+bool is_kernel_thread(std::string_view stat) {
   // The second field is the name, which may hold anything, in parentheses.
   const auto name_end = stat.rfind(')');
-  if (name_end == std::string_view::npos || stat.size() < name_end + 3) return;
+  if (name_end == std::string_view::npos || stat.size() < name_end + 3) return false;
   auto rest = stat.substr(name_end + 2);
-  if (rest[0] == 'Z' || rest[0] == 'X') {
-    throw TargetError(
-        fmt::format("process {} has ended and waits for its parent to take note (a zombie)", pid));
-  }
   for (int field = 3; field < 9; ++field) {
     rest.remove_prefix(std::min(rest.find(' ') + 1, rest.size()));
   }
   unsigned flags = 0;
   std::from_chars(rest.data(), rest.data() + rest.size(), flags);
   constexpr unsigned kernel_thread = 0x00200000;  // PF_KTHREAD, include/linux/sched.h
-  if ((flags & kernel_thread) != 0) {
+  return (flags & kernel_thread) != 0;
+}
+
+/// The thread by which it is read. Refuses what has no memory.
+Lwp reader_of(int pid) {
+  const auto stat = read_of(pid, "stat");
+  if (is_kernel_thread(stat)) {
     throw TargetError(fmt::format("process {} is a thread of the kernel", pid));
+  }
+  if (!has_ended(stat)) return pid;
+  try {
+    if (const auto lwp = living_thread(pid)) return *lwp;
+  } catch (const FileError& error) {
+    throw_for(pid, error.error_number());
+  }
+  throw TargetError(
+      fmt::format("process {} has ended and waits for its parent to take note (a zombie)", pid));
+}
+
+std::string read_status(int pid) {
+  try {
+    return read_proc_file(fmt::format("/proc/{}/status", pid));
+  } catch (const FileError& error) {
+    throw TargetError(why_no_process(pid, error.error_number()));
   }
 }
 
 }  // namespace
 
 Target process_target(int pid, FileLookup files) {
-  std::string status;
-  try {
-    status = read_proc_file(fmt::format("/proc/{}/status", pid));
-  } catch (const FileError&) {
-    throw TargetError(fmt::format("no process {}", pid));
-  }
+  require_own_proc();
+  const auto status = read_status(pid);
   const auto leader = status_field(status, "Tgid");
   std::from_chars(leader.data(), leader.data() + leader.size(), pid);
-  refuse_without_memory(pid, read_of(pid, "stat"));
+  const auto reader = reader_of(pid);
 
   Target target;
-  target.mappings = parse_process_maps(read_of(pid, "maps"));
+  target.mappings = parse_process_maps(read_of(reader, "maps"));
   std::error_code error;
-  auto executable = fs::read_symlink(fmt::format("/proc/{}/exe", pid), error).string();
+  auto executable = fs::read_symlink(fmt::format("/proc/{}/exe", reader), error).string();
   if (error) throw_for(pid, error.value());
   constexpr std::string_view deleted = " (deleted)";
   if (executable.ends_with(deleted)) executable.resize(executable.size() - deleted.size());
   target.info = {TargetKind::process, pid, executable, std::nullopt};
-  target.architecture = architecture_of(pid);
+  target.architecture = architecture_of(reader);
   // The root of its container, and this one's: the maps of a chrooted process show paths outside.
-  files.roots.push_back(fmt::format("/proc/{}/root", pid));
+  files.roots.push_back(fmt::format("/proc/{}/root", reader));
   files.roots.emplace_back();
-  files.working_directory = fmt::format("/proc/{}/cwd", pid);
-  files.live_pid = pid;
+  files.working_directory = fmt::format("/proc/{}/cwd", reader);
+  files.live_pid = reader;
   target.files = std::move(files);
   // One number: the process lives in our own pid namespace.
   const bool own_namespace =
@@ -203,10 +238,15 @@ Target process_target(int pid, FileLookup files) {
   target.look_again = [pid, own_namespace](Target& self) {
     const auto start = cpu_time(pid);
     self.stood_still = [pid, start] { return start && cpu_time(pid) == start; };
-    self.threads = read_threads(pid, self.architecture, own_namespace);
-    self.memory = std::make_unique<CachedMemory>([pid](Address address, std::span<std::byte> into) {
-      return read_remote(pid, address, into);
-    });
+    read_threads(self, pid, own_namespace);
+    // Of a main thread that has ended the kernel keeps no memory.
+    const bool main_lives =
+        std::ranges::find(self.threads, pid, &NativeThread::lwp) != self.threads.end();
+    const auto lwp = main_lives ? pid : self.threads.front().lwp;
+    self.memory =
+        std::make_unique<CachedMemory>([pid, lwp](Address address, std::span<std::byte> into) {
+          return read_remote(pid, lwp, address, into);
+        });
   };
   target.look_again(target);
   return target;

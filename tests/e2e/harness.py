@@ -157,10 +157,10 @@ def module_suffix(program: str = GDB) -> str:
 
 
 def module() -> pathlib.Path:
-    """The newest native module for GDB that PLUGIN can find."""
+    """The native module for GDB that PLUGIN takes: the one beside it, or the newest that was built."""
     name = "_py_importlock" + module_suffix()
-    found = [*PLUGIN.parent.glob(name), *REPOSITORY.glob(f"build*/**/gdb_plugin/{name}")]
-    return max(found, key=lambda path: path.stat().st_mtime)
+    built = REPOSITORY.glob(f"build*/**/gdb_plugin/{name}")
+    return next(PLUGIN.parent.glob(name), None) or max(built, key=lambda path: path.stat().st_mtime)
 
 
 def ended(pid: int) -> bool:
