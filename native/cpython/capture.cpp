@@ -134,6 +134,9 @@ class Capture {
       if (seen.contains(native.lwp)) continue;
       ThreadFacts thread;
       add_native(thread, native);
+      if (thread.system_call && *thread.system_call) {
+        thread.call_object = call_object(target_, objects_.memory(), **thread.system_call);
+      }
       snapshot_.threads.push_back(std::move(thread));
     }
     std::ranges::stable_sort(snapshot_.threads, {}, [](const ThreadFacts& thread) {

@@ -237,7 +237,7 @@ void Findings::find_wait(Index i) {
     report.gil_waiters.push_back(*facts.lwp);
   } else if (futex && facts.native_lock) {
     wait = native_wait(i, *facts.native_lock);
-  } else if (blocked && facts.python) {
+  } else if (blocked) {
     wait.kind = kind_of((*call)->name);
     wait.what = facts.call_object.empty()
                     ? (*call)->name

@@ -3,12 +3,11 @@
 #include <string>
 
 #include "model/report.hpp"
+#include "render/json_writer.hpp"
 
 namespace importlock {
 
-enum class JsonStyle { indented, one_line };
-
-/// The report as one JSON object of schema "py-importlock/1", in ASCII, with a newline at its
+/// The report as one JSON object of schema "py-importlock/2", in ASCII, with a newline at its
 /// end. Bytes that are no UTF-8 become U+FFFD.
 std::string render_json(const Report& report, JsonStyle style = JsonStyle::indented);
 

@@ -1,8 +1,6 @@
 #include "render/json_writer.hpp"
 
 #include <nlohmann/json.hpp>
-#include <utility>
-
 namespace importlock {
 
 namespace {
@@ -63,7 +61,7 @@ void JsonWriter::string(std::string_view text) {
 
 std::string JsonWriter::take() {
   out_ += '\n';
-  return std::exchange(out_, {});
+  return take_fragment();
 }
 
 }  // namespace importlock

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
 namespace importlock {
 
@@ -15,6 +16,8 @@ enum class JsonStyle { indented, one_line };
 class JsonWriter {
  public:
   explicit JsonWriter(JsonStyle style) : style_(style) {}
+  /// Writes one value, to be put into another writer as a fragment `depth` brackets deep.
+  JsonWriter(JsonStyle style, std::size_t depth) : style_(style), depth_(depth), after_key_(true) {}
 
   void begin_object() { begin('{'); }
   void end_object() { end('}'); }
@@ -30,7 +33,13 @@ class JsonWriter {
   /// What is no UTF-8 is replaced.
   void string(std::string_view text);
 
-  /// What was written, with a line's end. The writer is empty afterwards.
+  /// A value that another writer has written for this depth.
+  void fragment(std::string_view text) { scalar(text); }
+  [[nodiscard]] std::size_t depth() const { return depth_; }
+
+  /// What was written. The writer is empty afterwards.
+  std::string take_fragment() { return std::exchange(out_, {}); }
+  /// The same with a line's end.
   std::string take();
 
  private:
