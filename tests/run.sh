@@ -10,6 +10,7 @@ fixtures/bullseye.sh --arch arm64
 fixtures/other_gdb.sh bullseye
 fixtures/other_gdb.sh trixie
 fixtures/python27.sh --shared > /dev/null
+fixtures/python3.sh --shared > /dev/null
 fixtures/build_python27.sh --static > /dev/null
 fixtures/build_python27.sh --musl > /dev/null
 [ "$(id -u)" -ne 0 ] || tests/clean_root.sh
