@@ -594,7 +594,7 @@ class PyImportlock(gdb.Command):
 
 Usage: py-importlock [-json | -dot | -text] [-locals [on|off]] [-frames NUMBER]
 
-  -json     write the report as one JSON object, schema "py-importlock/1"
+  -json     write the report as one JSON object, schema "py-importlock/2"
   -dot      write who waits for whom as a graph, for Graphviz's dot
   -text     write text, as without any of the three
   -locals   show the arguments and local variables of each frame
