@@ -56,7 +56,7 @@ class LimitError : public Error {
   using Error::Error;
 };
 
-/// A target that cannot be analysed at all: no CPython 2.7 in it, another architecture, gone.
+/// A target that cannot be analysed at all: no CPython in it, another architecture, gone.
 class TargetError : public Error {
  public:
   using Error::Error;

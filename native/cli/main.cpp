@@ -33,7 +33,7 @@ int look_at_every_process(Options& options) {
   if (!skipped.empty()) {
     complain(skipped);
   } else if (options.targets.empty()) {
-    complain("no CPython 2.7 process on this host");
+    complain("no CPython process on this host");
   }
   return std::max(look_at_all(options), skipped.empty() ? 0 : 2);
 }

@@ -10,7 +10,7 @@ namespace {
 
 constexpr const char* help = R"(Usage: py-importlock [OPTION]... TARGET...
    or: py-importlock [OPTION]... --all
-Says who holds CPython 2.7's import lock, who waits, and if it is a deadlock. A
+Says which locks of a CPython program hang, who holds them and who waits. A
 TARGET is the id of a process or a core file. It is read, never stopped.
 
   --exe FILE       the target's executable, where it is not at its own path
@@ -24,7 +24,7 @@ TARGET is the id of a process or a core file. It is read, never stopped.
   --width N        fold text at N columns, 0 for never; else at those of the
                    terminal, or 80
   --quiet          write one line a target
-  --all            look at every CPython 2.7 process of this host
+  --all            look at every CPython process of this host
   --watch SECONDS  look at a process again and again until something changes
   --help           show this and exit
   --version        show the version and exit

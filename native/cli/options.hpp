@@ -11,7 +11,7 @@ enum class Format { text, json, dot };
 
 struct Options {
   std::vector<std::string> targets;  ///< pids and paths of cores
-  bool all = false;                  ///< every CPython 2.7 process of this host instead
+  bool all = false;                  ///< every CPython process of this host instead
   std::string executable;
   std::string sysroot;
   std::vector<std::string> debug_directories;

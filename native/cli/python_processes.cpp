@@ -21,11 +21,11 @@ namespace importlock::cli {
 
 namespace {
 
-/// Remembers of each file whether it holds CPython 2.7.
+/// Remembers of each file whether it holds CPython.
 class Files {
  public:
   /// Throws FileError where that cannot be told.
-  bool holds_python27(const std::string& path) {
+  bool holds_python(const std::string& path) {
     struct stat status {};
     if (::stat(path.c_str(), &status) != 0) {
       if (FileError::is_none(errno)) return false;
@@ -41,7 +41,7 @@ class Files {
  private:
   static bool read(const std::string& path) {
     try {
-      return importlock::holds_python27(ElfFile::open(path));
+      return importlock::holds_python(ElfFile::open(path));
     } catch (const FileError& error) {
       if (!error.none()) throw;
     } catch (const Error&) {
@@ -54,11 +54,11 @@ class Files {
 };
 
 /// Throws FileError where that cannot be told.
-bool runs_python27(int pid, const std::vector<Mapping>& mappings, Files& files) {
+bool runs_python(int pid, const std::vector<Mapping>& mappings, Files& files) {
   std::optional<FileError> unreadable;
   const auto holds = [&](const std::string& path, bool likely) {
     try {
-      return files.holds_python27(path);
+      return files.holds_python(path);
     } catch (const FileError& error) {
       if (likely || error.shortage()) unreadable = error;
       return false;
@@ -78,7 +78,7 @@ bool runs_python27(int pid, const std::vector<Mapping>& mappings, Files& files) 
   return false;
 }
 
-bool runs_python27(int pid, Files& files) {
+bool runs_python(int pid, Files& files) {
   auto mappings = process_mappings(pid);
   // Threads of the kernel and zombies map nothing; other threads than the main one may live on.
   if (mappings.empty()) {
@@ -87,7 +87,7 @@ bool runs_python27(int pid, Files& files) {
     pid = *lwp;
     mappings = process_mappings(pid);
   }
-  return runs_python27(pid, mappings, files);
+  return runs_python(pid, mappings, files);
 }
 
 /// Of many processes one reason, which names none.
@@ -129,7 +129,7 @@ PythonProcesses python_processes() {
   Files files;
   for (const int pid : ProcFolder("/proc").ids()) {
     try {
-      if (runs_python27(pid, files)) result.pids.push_back(std::to_string(pid));
+      if (runs_python(pid, files)) result.pids.push_back(std::to_string(pid));
     } catch (const FileError& error) {
       if (!error.none()) ++result.skipped[why_skipped(pid, error.error_number())];
     }

@@ -15,7 +15,7 @@ struct PythonProcesses {
   [[nodiscard]] std::string what_was_skipped() const;
 };
 
-/// The processes of this host that have CPython 2.7 mapped: those of whose mapped files one exports
+/// The processes of this host that have CPython mapped: those of whose mapped files one exports
 /// its marks. Each file is read once, however many processes map it. Throws an Error where /proc
 /// cannot be listed.
 PythonProcesses python_processes();

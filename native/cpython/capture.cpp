@@ -35,6 +35,8 @@ constexpr std::size_t most_frames = 200'000;  // of all threads
 // Of what is kept of all frames, which is 6 MiB for 1,000 threads of 50 frames.
 constexpr std::size_t most_kept = std::size_t{40} << 20;
 constexpr std::size_t most_problems = 50;
+constexpr std::size_t most_module_locks = 10'000;
+constexpr std::size_t most_levels = 1'000;  // of one module's lock
 
 class Capture {
  public:
@@ -43,8 +45,8 @@ class Capture {
       : target_(target),
         interpreter_(interpreter),
         matcher_(target, memory),
-        object_reader_(interpreter.version->objects(memory, interpreter.layout, interpreter.types)),
-        frame_reader_(interpreter.version->frames(*object_reader_)),
+        object_reader_(interpreter.version->objects(memory, interpreter)),
+        frame_reader_(interpreter.version->frames(*object_reader_, interpreter)),
         objects_(*object_reader_),
         frames_(*frame_reader_),
         sources_(target.files),
@@ -52,6 +54,7 @@ class Capture {
         snapshot_(snapshot) {}
 
   void run() {
+    snapshot_.signals_interrupt_waits = interpreter_.version->signals_interrupt_waits;
     read_lock();
     read_gil();
     read_threads();
@@ -131,6 +134,9 @@ class Capture {
       if (seen.contains(native.lwp)) continue;
       ThreadFacts thread;
       add_native(thread, native);
+      if (thread.system_call && *thread.system_call) {
+        thread.call_object = call_object(target_, objects_.memory(), **thread.system_call);
+      }
       snapshot_.threads.push_back(std::move(thread));
     }
     std::ranges::stable_sort(snapshot_.threads, {}, [](const ThreadFacts& thread) {
@@ -294,11 +300,17 @@ class Capture {
       }
       read_thread(interpreter, state, readers, seen);
     }
+    if (library.module_locks.is_null()) return;
+    try {
+      read_module_locks(library);
+    } catch (const Error& error) {
+      snapshot_.problems.push_back(fmt::format("the locks of modules: {}", error.what()));
+    }
   }
 
   Library library_of(Address interpreter) {
     const auto& at = interpreter_.layout.interpreter_state;
-    Library library(*interpreter_.version->names);
+    Library library(*interpreter_.names);
     try {
       read_version(objects_.pointer(interpreter + at.sysdict));
       library = read_library(objects_, objects_.pointer(interpreter + at.modules), *library.names);
@@ -387,7 +399,7 @@ class Capture {
     thread.frames.reserve(frames.size());
     for (std::size_t i = 0; i < frames.size(); ++i) {
       auto& frame = thread.frames.emplace_back(shown(frames[i], library));
-      if (options_.locals) frame.locals = read_locals(objects_, frames[i]);
+      if (options_.locals) frame.locals = read_locals(frames_, frames[i]);
       kept_ += size_of(frame);
       if (kept_ <= most_kept) continue;
       problem = "its frames take more room than those of a program: the rest is not shown";
@@ -410,8 +422,7 @@ class Capture {
       }
     });
     step([&] { thread.wait = waits.wait(frames); });
-    thread.housekeeping = !frames.empty() && library.function(frames.front().code_address) ==
-                                                 Function::pool_handle_workers;
+    thread.housekeeping = is_housekeeping(frames, library);
     thread.exiting = std::ranges::any_of(frames, [&](const RawFrame& frame) {
       return library.function(frame.code_address) == Function::exit_wait;
     });
@@ -425,6 +436,7 @@ class Capture {
       call.time_out = call_time_out(target_, objects_.memory(), call);
       thread.system_call = std::optional(std::move(call));
     }
+    step([&] { complete_wait(thread, readers, frames); });
     thread.whole = problem.empty() && library.problem.empty();
     if (!problem.empty()) {
       snapshot_.problems.push_back(fmt::format(
@@ -433,6 +445,81 @@ class Capture {
     }
     interpreters_.push_back(interpreter);
     snapshot_.threads.push_back(std::move(thread));
+  }
+
+  static bool is_housekeeping(const std::vector<RawFrame>& frames, const Library& library) {
+    // Lib/multiprocessing/pool.py, Pool._handle_workers: it sleeps, or since 3.9 waits for the
+    // workers' ends some calls further in.
+    constexpr std::size_t deepest = 6;
+    for (std::size_t i = 0; i < std::min(deepest, frames.size()); ++i) {
+      const auto function = library.function(frames[i].code_address);
+      if (function == Function::pool_wait_for_updates) return true;
+      if (function == Function::pool_handle_workers) return i == 0;
+    }
+    return false;
+  }
+
+  /// What the frames of the wait itself do not tell.
+  void complete_wait(ThreadFacts& thread, Readers& readers, const std::vector<RawFrame>& frames) {
+    if (interpreter_.names->import_locking == ImportLocking::program) return;
+    const auto waited = thread.wait ? thread.wait->lock : Address{};
+    for (auto& name : readers.imports.locked_modules(frames)) {
+      imports_[*thread.ident].emplace(std::move(name), waited);
+    }
+    if (!thread.wait) return;
+    auto& wait = *thread.wait;
+    if (wait.kind == PythonWait::Kind::module_lock && thread.operation) {
+      wait.call = thread.operation->text;
+      wait.frame = thread.operation->frame;
+    }
+    if (thread.system_call && *thread.system_call && (*thread.system_call)->timed) {
+      wait.timed = true;
+      wait.seconds_left = (*thread.system_call)->time_out;
+    }
+  }
+
+  /// The locks of modules that an interpreter of 3.x knows, in so far as they matter.
+  void read_module_locks(const Library& library) {
+    const auto& at = interpreter_.names->module_lock;
+    std::unordered_set<Address> waited;
+    for (const auto& thread : snapshot_.threads) {
+      if (thread.wait && thread.wait->kind == PythonWait::Kind::module_lock) {
+        waited.insert(thread.wait->lock);
+      }
+    }
+    objects_.for_each_item(library.module_locks, [&](Address, Address reference) {
+      const auto lock = objects_.pointer(reference + interpreter_.layout.weakref.wr_object);
+      if (!objects_.derives_from(lock, library.module_lock)) return true;
+      ModuleLockFacts facts;
+      facts.address = lock;
+      facts.module = objects_.name(objects_.attribute(lock, at.name));
+      if (const auto owner = objects_.integer(objects_.attribute(lock, at.owner))) {
+        facts.owner = objects_.ident(*owner);
+        facts.owner_shows_it = shows_import(*facts.owner, facts);
+      }
+      // A list of as many items since 3.12.
+      const auto count = objects_.attribute(lock, at.count);
+      facts.count = static_cast<int>(objects_.integer(count).value_or(
+          static_cast<std::int64_t>(objects_.items(count, most_levels).size())));
+      if (facts.owner || waited.contains(lock)) snapshot_.module_locks.push_back(std::move(facts));
+      if (snapshot_.module_locks.size() < most_module_locks) return true;
+      throw LimitError("more modules are being imported than there can be");
+    });
+  }
+
+  /// Whether the thread of that id has an import of the module on its stack that does not wait for
+  /// the lock itself.
+  bool shows_import(PthreadId owner, const ModuleLockFacts& lock) {
+    const auto imports = imports_.find(owner);
+    if (imports == imports_.end()) {
+      // What cannot be read may show it.
+      return std::ranges::any_of(snapshot_.threads, [&](const ThreadFacts& thread) {
+        return thread.ident == owner && !thread.whole;
+      });
+    }
+    const auto [first, last] = imports->second.equal_range(lock.module);
+    return std::any_of(first, last,
+                       [&](const auto& import) { return import.second != lock.address; });
   }
 
   const Target& target_;
@@ -448,6 +535,8 @@ class Capture {
   Snapshot& snapshot_;
   std::vector<Address> interpreters_;    ///< of the threads, as long as each state has one
   std::unordered_set<PthreadId> known_;  // to threading
+  /// By thread: each module that it imports, and the lock that it waits for.
+  std::unordered_map<PthreadId, std::multimap<std::string, Address>> imports_;
   std::size_t states_ = 0;
   std::size_t frames_left_ = most_frames;
   std::size_t kept_ = 0;  ///< bytes of frames and their texts
@@ -463,7 +552,10 @@ Snapshot look(const Target& target, const CaptureOptions& options, Interpreter& 
   snapshot.python.build_id = interpreter.file->build_id();
   snapshot.python.arch = name_of(target.architecture);
   snapshot.python.pydebug = interpreter.layout.pydebug;
-  snapshot.python.unicode = interpreter.layout.unicode_width == 2 ? "ucs2" : "ucs4";
+  // PEP 393: since 3.3 each str has a width of its own.
+  if (interpreter.layout.unicode.str != 0) {
+    snapshot.python.unicode = interpreter.layout.unicode_width == 2 ? "ucs2" : "ucs4";
+  }
   FileBackedMemory memory(*target.memory, ImageOpener(target));
   memory.add(*interpreter.file, interpreter.bias);
   Capture(target, interpreter, memory, snapshot, options).run();

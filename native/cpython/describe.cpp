@@ -71,9 +71,11 @@ std::string describe_known(Objects& objects, Address object, int depth) {
   const auto literals = objects.literals();
   const auto type = objects.type_of(object);
   if (type == types.bytes || type == types.unicode) {
-    const auto prefix = type == types.unicode ? literals.text_prefix : literals.bytes_prefix;
-    return std::string(prefix) + quoted(objects.text(object, longest_text).value_or(""),
-                                        objects.length(object) > longest_text);
+    const bool unicode = type == types.unicode;
+    const auto text = unicode ? objects.text(object, longest_text).value_or("")
+                              : objects.raw_text(object, longest_text);
+    return std::string(unicode ? literals.text_prefix : literals.bytes_prefix) +
+           quoted(text, objects.length(object) > longest_text);
   }
   if (type == types.boolean) return objects.integer(object).value_or(0) != 0 ? "True" : "False";
   if (const auto number = objects.integer(object)) {
@@ -120,13 +122,14 @@ std::string describe_at(Objects& objects, Address object, int depth) {
 
 std::string describe(Objects& objects, Address object) { return describe_at(objects, object, 0); }
 
-std::vector<Variable> read_locals(Objects& objects, const RawFrame& frame) {
+std::vector<Variable> read_locals(FrameReader& frames, const RawFrame& frame) {
   std::vector<Variable> result;
+  auto& objects = frames.objects();
   const auto& names = frame.code->variables;
   const auto number = std::min<std::size_t>({names.size(), frame.code->locals, most_variables});
   for (std::size_t i = 0; i < number; ++i) {
     try {
-      const auto value = objects.pointer(frame.fast_locals + i * objects.layout().word);
+      const auto value = frames.local(frame, i);
       const auto name = objects.text(names[i], 100);
       if (!value.is_null() && name) result.push_back({*name, describe(objects, value)});
     } catch (const Error&) {

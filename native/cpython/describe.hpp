@@ -16,6 +16,6 @@ namespace importlock {
 std::string describe(Objects& objects, Address object);
 
 /// The frame's arguments, then its other local variables that are bound; at most 50.
-std::vector<Variable> read_locals(Objects& objects, const RawFrame& frame);
+std::vector<Variable> read_locals(FrameReader& frames, const RawFrame& frame);
 
 }  // namespace importlock

@@ -45,7 +45,7 @@ const Code* FrameReader::code(Address address) {
 
 RawFrame FrameReader::frame(Address address) {
   auto frame = read_frame(address);
-  if (frame.line == 0) frame.line = line_of(*frame.code, frame.lasti);
+  if (frame.code != nullptr && frame.line == 0) frame.line = line_of(*frame.code, frame.lasti);
   return frame;
 }
 
@@ -56,7 +56,8 @@ std::vector<RawFrame> FrameReader::chain(Address innermost, std::size_t most,
   // where the chain is a loop.
   Address remembered;
   std::size_t next_power = 1;
-  for (auto address = innermost; !address.is_null(); address = frames.back().back) {
+  std::size_t steps = 0;
+  for (auto address = innermost; !address.is_null();) {
     if (address == remembered) {
       problem = "its frames form a loop";
       // Once around is enough.
@@ -69,15 +70,17 @@ std::vector<RawFrame> FrameReader::chain(Address innermost, std::size_t most,
       break;
     }
     if (frames.size() == next_power) {
-      remembered = address;
+      remembered = frames.back().address;
       next_power *= 2;
     }
-    if (frames.size() == std::min(most, longest_chain)) {
+    if (frames.size() == std::min(most, longest_chain) || ++steps > 2 * longest_chain) {
       problem = "its frames do not end: the rest is not shown";
       break;
     }
     try {
-      frames.push_back(frame(address));
+      auto read = frame(address);
+      address = read.back;
+      if (!read.is_entry) frames.push_back(std::move(read));
     } catch (const Error& error) {
       problem = error.what();
       break;
@@ -114,7 +117,11 @@ std::string FrameReader::name_operand(const RawFrame& frame, const Instruction& 
 
 std::optional<Callee> FrameReader::c_function(Address object) {
   const auto& layout = objects_.layout();
-  if (!objects_.is(object, objects_.types().c_function)) return std::nullopt;
+  if (object.is_null()) return std::nullopt;
+  const auto type = objects_.type_of(object);
+  if (type != objects_.types().c_function && type != objects_.types().c_method) {
+    return std::nullopt;
+  }
   Callee callee;
   callee.object = object;
   // PyMethodDef.ml_name is its first field (Include/methodobject.h).
@@ -132,6 +139,18 @@ std::optional<Callee> FrameReader::c_function(Address object) {
   return callee;
 }
 
+std::optional<Callee> FrameReader::c_method(Address method, Address object) {
+  const auto& layout = objects_.layout();
+  if (!objects_.is(method, objects_.types().method_descriptor)) return std::nullopt;
+  Callee callee;
+  callee.object = method;
+  callee.self = object;
+  const auto definition = objects_.pointer(method + layout.method_descriptor.d_method);
+  callee.name = objects_.type_name(objects_.pointer(method + layout.method_descriptor.d_type)) +
+                "." + objects_.c_string(objects_.pointer(definition));
+  return callee;
+}
+
 const std::vector<int>& FrameReader::stack_depths(const RawFrame& frame) {
   const auto [entry, fresh] = depths_[frame.code_address].try_emplace(frame.lasti);
   if (fresh && frame.lasti >= 0) {
@@ -146,25 +165,13 @@ Address FrameReader::stack_slot(const RawFrame& frame, std::size_t slot) {
   return objects_.pointer(frame.value_stack + std::uint64_t{slot} * objects_.layout().word);
 }
 
-Address FrameReader::argument(const RawFrame& frame, std::size_t index) {
-  if (index >= frame.code->locals) return {};
-  return objects_.pointer(frame.fast_locals + std::uint64_t{index} * objects_.layout().word);
-}
-
 std::optional<Callee> FrameReader::callee(const RawFrame& frame) {
   const auto instruction = this->instruction(frame);
-  const auto shape = instruction ? call_shape(*instruction) : std::nullopt;
-  if (!shape) return std::nullopt;
+  if (!instruction || frame.calls_python || !is_call(*instruction)) return std::nullopt;
   const auto& depths = stack_depths(frame);
   for (const int depth : depths) {
-    const int slot = depth - shape->callee - 1;
-    if (slot < 0) continue;
     try {
-      const auto place = static_cast<std::size_t>(slot);
-      auto callee = c_function(stack_slot(frame, place));
-      if (!callee) continue;
-      if (shape->callee > 0) callee->first_argument = stack_slot(frame, place + 1);
-      return callee;
+      if (auto callee = called(frame, *instruction, depth)) return callee;
     } catch (const Error&) {
       // A slot above the live depth holds garbage; the next depth may be the true one.
       if (depths.size() == 1) throw;
@@ -175,8 +182,8 @@ std::optional<Callee> FrameReader::callee(const RawFrame& frame) {
 
 Address FrameReader::variable(const RawFrame& frame, const Instruction& load) {
   switch (load.opcode) {
-    case Opcode::load_fast:
-    case Opcode::load_deref: return local(frame, load);
+    case Opcode::load_fast: return local(frame, load.argument);
+    case Opcode::load_deref: return cell(frame, load.argument);
     case Opcode::load_name:
     case Opcode::load_global: {
       const auto name = name_operand(frame, load);

@@ -7,6 +7,7 @@
 
 #include "cpython/bytecode.hpp"
 #include "cpython/objects.hpp"
+#include "cpython/protected_range.hpp"
 
 namespace importlock {
 
@@ -15,13 +16,15 @@ struct Code {
   std::string name;
   std::string file;
   int first_line = 0;
-  std::vector<std::byte> line_table;  ///< co_lnotab or co_linetable
-  std::vector<std::byte> bytes;       ///< of the instructions
-  std::vector<Address> names;         ///< co_names
-  std::vector<Address> variables;     ///< names of the locals: arguments first
-  std::uint32_t arguments = 0;        ///< co_argcount
-  std::uint32_t locals = 0;           ///< co_nlocals
-  std::uint32_t stack_size = 0;       ///< co_stacksize
+  std::vector<std::byte> line_table;      ///< co_lnotab or co_linetable
+  std::vector<std::byte> bytes;           ///< of the instructions
+  std::vector<Address> names;             ///< co_names
+  std::vector<Address> variables;         ///< names of the locals: arguments first
+  std::vector<std::byte> variable_kinds;  ///< co_localspluskinds
+  std::vector<ProtectedRange> ranges;     ///< co_exceptiontable
+  std::uint32_t arguments = 0;            ///< co_argcount
+  std::uint32_t locals = 0;               ///< co_nlocals
+  std::uint32_t stack_size = 0;           ///< co_stacksize
 };
 
 /// A frame as it lies in the target.
@@ -33,6 +36,8 @@ struct RawFrame {
   Address fast_locals;  ///< f_localsplus
   int lasti = -1;
   int line = 0;
+  bool is_entry = false;      ///< marks where C called the interpreter, and runs no code
+  bool calls_python = false;  ///< waits for a call that the interpreter has made without C
 };
 
 /// A function written in C that a frame is calling.
@@ -49,12 +54,7 @@ struct Block {
   Kind kind = Kind::other;
   std::size_t handler = 0;  ///< offset of its handler
   std::size_t level = 0;    ///< depth of the value stack when it was entered
-};
-
-/// Where on the value stack an instruction finds what it calls.
-struct CallShape {
-  int callee = 0;  ///< slots below the top
-  int arguments = 0;
+  std::size_t start = 0;    ///< offset of what it protects, where a table tells it
 };
 
 /// Reads frames, and what their byte code does at the instruction that they execute. What differs
@@ -66,13 +66,15 @@ class FrameReader {
   FrameReader(const FrameReader&) = delete;
   FrameReader& operator=(const FrameReader&) = delete;
 
+  [[nodiscard]] Objects& objects() const { return objects_; }
+
   /// The frames from `innermost` outwards by f_back, at most `most`; `problem` says why the chain
   /// broke off.
   std::vector<RawFrame> chain(Address innermost, std::size_t most, std::string& problem);
 
   /// The instruction that the frame executes.
   std::optional<Instruction> instruction(const RawFrame& frame) const;
-  /// The name operand of that instruction.
+  /// The name that an instruction's argument stands for.
   std::string name_operand(const RawFrame& frame, const Instruction& instruction);
   /// The C function that the frame is calling; nothing where it calls none.
   std::optional<Callee> callee(const RawFrame& frame);
@@ -86,8 +88,10 @@ class FrameReader {
   const std::vector<int>& stack_depths(const RawFrame& frame);
   /// The function of C that `object` is, or nothing.
   std::optional<Callee> c_function(Address object);
-  /// The value of argument `index`, which lies first in the fast locals.
-  Address argument(const RawFrame& frame, std::size_t index);
+  /// The value of argument `index`; null past their end.
+  Address argument(const RawFrame& frame, std::size_t index) { return local(frame, index); }
+  /// The value of the local variable `index`, arguments first; null where it is not bound.
+  virtual Address local(const RawFrame& frame, std::size_t index) = 0;
   /// What a name of the frame is bound to: LOAD_FAST, LOAD_NAME, LOAD_GLOBAL, LOAD_DEREF; null
   /// where it is not, and for any other instruction.
   Address variable(const RawFrame& frame, const Instruction& load);
@@ -101,7 +105,6 @@ class FrameReader {
   std::optional<Instruction> step(const RawFrame& frame, std::size_t offset);
 
  protected:
-  [[nodiscard]] Objects& objects() const { return objects_; }
   /// Reads the code object at `address`, which is one.
   virtual void read_code(Address address, Code& code) = 0;
   /// Reads the frame at `address`; its line is told by line_of where it is 0.
@@ -111,12 +114,15 @@ class FrameReader {
   /// How deep the value stack can be at the instruction at `offset`.
   virtual std::vector<int> depths_at(const Code& code, std::size_t offset) const = 0;
   [[nodiscard]] virtual int line_at(const Code& code, int offset) const = 0;
-  /// Nothing where the instruction calls nothing.
-  [[nodiscard]] virtual std::optional<CallShape> call_shape(
-      const Instruction& instruction) const = 0;
-  /// The variable of LOAD_FAST or LOAD_DEREF.
-  virtual Address local(const RawFrame& frame, const Instruction& load) = 0;
+  [[nodiscard]] virtual bool is_call(const Instruction& instruction) const = 0;
+  /// The C function that a call finds on a value stack of that depth; nothing where it is none.
+  virtual std::optional<Callee> called(const RawFrame& frame, const Instruction& instruction,
+                                       int depth) = 0;
+  /// What the cell of LOAD_DEREF `index` holds.
+  virtual Address cell(const RawFrame& frame, std::size_t index) = 0;
 
+  /// The method of C that `method` is, called on `object`, or nothing.
+  std::optional<Callee> c_method(Address method, Address object);
   const Code* code(Address address);
 
  private:

@@ -50,18 +50,17 @@ SymbolsByName exported_symbols(const ElfFile& file, std::span<const std::string_
 
 }  // namespace
 
-bool holds_python27(const ElfFile& file) {
+bool holds_python(const ElfFile& file) {
   constexpr std::array wanted{python2_mark, python3_mark, frame_mark, since_27_mark};
   const auto found = exported_symbols(file, wanted);
-  return found.contains(python2_mark) && found.contains(frame_mark) &&
-         found.contains(since_27_mark);
+  return (found.contains(python2_mark) || found.contains(python3_mark)) &&
+         found.contains(frame_mark) && found.contains(since_27_mark);
 }
 
 PythonImage find_python_image(const Target& target, std::span<const std::string_view> names,
                               const std::function<bool(const PythonImage&)>& is_initialised) {
   std::vector<std::string_view> wanted(names.begin(), names.end());
   wanted.insert(wanted.end(), {python2_mark, python3_mark, frame_mark, since_27_mark});
-  std::string python3;
   std::string unreadable;
   std::optional<PythonImage> idle;
   for (const auto& path : candidate_paths(target)) {
@@ -75,16 +74,15 @@ PythonImage find_python_image(const Target& target, std::span<const std::string_
       }
       continue;
     }
-    PythonImage image{path, std::move(opened.file), opened.bias, {}};
+    PythonImage image{path, std::move(opened.file), opened.bias, {}, false};
     image.exported = exported_symbols(*image.file, wanted);
     if (!image.exported.contains(frame_mark)) continue;
-    if (!image.exported.contains(python2_mark)) {
-      if (image.exported.contains(python3_mark)) python3 = path;
-      continue;
-    }
+    image.is_python3 = !image.exported.contains(python2_mark);
+    if (image.is_python3 && !image.exported.contains(python3_mark)) continue;
     if (!image.exported.contains(since_27_mark)) {
-      throw TargetError(fmt::format(
-          "the target runs CPython 2.6 or older ({}); py-importlock reads 2.7 only", path));
+      throw TargetError(
+          fmt::format("the target runs CPython {} ({}); py-importlock reads 2.7 and 3",
+                      image.is_python3 ? "3.0" : "2.6 or older", path));
     }
     if (architecture_of_machine(image.file->machine()) != target.architecture) {
       throw TargetError(fmt::format("{} is no program for {}, the architecture of the target",
@@ -93,19 +91,14 @@ PythonImage find_python_image(const Target& target, std::span<const std::string_
     if (is_initialised(image)) return image;
     if (!idle) idle = std::move(image);
   }
-  if (!unreadable.empty() && python3.empty()) {
+  if (!unreadable.empty()) {
     throw TargetError(fmt::format("the target's interpreter cannot be read: {}{}{}", unreadable,
                                   target.files.how_to_give.empty() ? "" : "; give it with ",
                                   target.files.how_to_give));
   }
   if (idle) return std::move(*idle);
-  if (!python3.empty()) {
-    throw TargetError(fmt::format(
-        "the target runs CPython 3 ({}), which has no global import lock; try py-spy or pystack",
-        python3));
-  }
   throw TargetError(
-      fmt::format("no CPython 2.7 in the target: {} and the {} files it maps hold none",
+      fmt::format("no CPython in the target: {} and the {} files it maps hold none",
                   target.info.executable.empty() ? "the executable" : target.info.executable,
                   target.mappings.size()));
 }

@@ -11,17 +11,18 @@
 
 namespace importlock {
 
-/// The mapped file that holds CPython 2.7: the executable itself, or a libpython2.7.so that a
-/// program of any name links or loads.
+/// The mapped file that holds CPython: the executable itself, or a libpython that a program of any
+/// name links or loads.
 struct PythonImage {
   std::string path;  ///< as the target names it
   std::unique_ptr<ElfFile> file;
   LoadBias bias{};
   SymbolsByName exported;  ///< those asked for
+  bool is_python3 = false;
 };
 
-/// Whether `file` holds an interpreter of CPython 2.7, by the names that it exports.
-bool holds_python27(const ElfFile& file);
+/// Whether `file` holds an interpreter of CPython 2.7 or 3, by the names that it exports.
+bool holds_python(const ElfFile& file);
 
 /// Finds it among the target's mappings, with the addresses of the exported `names`, which must
 /// outlive the result. Of several, the first that `is_initialised`. Throws TargetError where there

@@ -1,5 +1,7 @@
 #include "cpython/imports.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <span>
 
@@ -31,6 +33,7 @@ std::optional<std::string> ImportReader::imported_name(const RawFrame& frame) {
 }
 
 bool ImportReader::imports_under_lock(const RawFrame& frame) {
+  if (names().import_locking != ImportLocking::program) return false;
   // Python/import.c, PyImport_ImportModuleLevel.
   const auto instruction = frames_.instruction(frame);
   if (instruction && instruction->opcode == Opcode::import_name) return true;
@@ -42,7 +45,10 @@ void ImportReader::read_modules(ThreadFacts& thread, const std::vector<RawFrame>
   Address previous;
   for (std::size_t i = frames.size(); i-- > 0;) {
     const auto& frame = frames[i];
-    if (const auto name = imported_name(frame)) thread.import_lock_evidence = "import " + *name;
+    const bool locks = names().import_locking == ImportLocking::program;
+    if (const auto name = locks ? imported_name(frame) : std::nullopt) {
+      thread.import_lock_evidence = "import " + *name;
+    }
     // A module's body runs with the dict of the module as its globals and its locals.
     if (frame.code->name != "<module>" || frame.globals != frame.locals ||
         frame.globals == previous) {
@@ -52,10 +58,69 @@ void ImportReader::read_modules(ThreadFacts& thread, const std::vector<RawFrame>
     const auto module = objects_.item(library_.modules, name);
     if (!name.empty() && name != "__main__" && objects_.dict_of(module) == frame.globals) {
       thread.importing.push_back({name, i});
-      thread.import_lock_evidence = "import " + name;
+      if (locks) thread.import_lock_evidence = "import " + name;
       previous = frame.globals;
     }
   }
+}
+
+std::vector<std::string> ImportReader::locked_modules(const std::vector<RawFrame>& frames) {
+  std::vector<std::string> result;
+  for (const auto& frame : frames) {
+    const auto function = library_.function(frame.code_address);
+    if (function != Function::find_and_load && function != Function::load_spec) continue;
+    if (result.size() == most_starts) break;
+    auto name = frames_.argument(frame, 0);
+    if (function == Function::load_spec) name = objects_.attribute(name, "name");
+    result.push_back(objects_.name(name));
+  }
+  return result;
+}
+
+std::optional<Operation> ImportReader::import_in_progress(const std::vector<RawFrame>& frames) {
+  const auto imports = [&](const RawFrame& frame) {
+    return among(names().import_files, frame.code->file);
+  };
+  std::size_t outer = 0;
+  while (outer < frames.size() && imports(frames[outer])) ++outer;
+  if (outer == 0) return std::nullopt;
+  // C code that imports for itself, such as an embedding program's, has no frame.
+  const std::size_t inner = outer - 1;
+  const auto name = objects_.text(frames_.argument(frames[inner], 0)).value_or("");
+  Operation found{Kind::import, "import " + name, inner};
+  if (outer == frames.size()) return found;
+  found.frame = outer;
+  const auto& frame = frames[outer];
+  if (const auto statement = imported_name(frame)) {
+    if (!statement->empty()) found.text = "import " + *statement;
+  } else if (const auto callee = frames_.callee(frame)) {
+    if (callee->name.starts_with(names().pickling)) {
+      const bool loads = callee->name.find(".load") != std::string::npos;
+      found.text = fmt::format("{} {}", loads ? "unpickling" : "pickling", name);
+    } else if (among(names().codec_users, callee->name)) {
+      found.text = "codec lookup";
+    }
+  }
+  // The outermost of the library's functions that import for others names what was asked for.
+  for (; outer < frames.size() && library_.owns(frames[outer].code->file); ++outer) {
+    const auto asked = [&] {
+      return objects_.text(frames_.argument(frames[outer], 0)).value_or(name);
+    };
+    switch (library_.function(frames[outer].code_address).value_or(Function::thread_start)) {
+      case Function::import_module:
+        found.text = fmt::format("importlib.import_module('{}')", asked());
+        break;
+      case Function::find_spec:
+        found.text = fmt::format("importlib.util.find_spec('{}')", asked());
+        break;
+      case Function::resources:
+        found.text = fmt::format("importlib.resources.files('{}')", asked());
+        break;
+      default: continue;
+    }
+    if (outer + 1 < frames.size()) found.frame = outer + 1;
+  }
+  return found;
 }
 
 std::optional<Operation> ImportReader::operation(const std::vector<RawFrame>& frames) {
@@ -71,6 +136,7 @@ std::optional<Operation> ImportReader::operation(const std::vector<RawFrame>& fr
     return Operation{Kind::import, "import " + *name, for_another ? std::size_t{1} : 0,
                      imports_under_lock(frames.front())};
   }
+  if (auto import = import_in_progress(frames)) return import;
   if (auto waits = wait_for_child(frames)) return waits;
   const auto callee = frames_.callee(frames.front());
   if (!callee) return std::nullopt;
@@ -82,7 +148,8 @@ std::optional<Operation> ImportReader::operation(const std::vector<RawFrame>& fr
     return Operation{Kind::acquire_import_lock, name, 0, true};
   if (among(names().codec_users, name)) {
     // getaddrinfo(3) waits for others' answers and locks, after the codec that it needs.
-    return Operation{Kind::codec_lookup, "codec lookup", 0, name != names().getaddrinfo};
+    const bool locks = names().import_locking == ImportLocking::program;
+    return Operation{Kind::codec_lookup, "codec lookup", 0, locks && name != names().getaddrinfo};
   }
   return Operation{Kind::call, name, 0};
 }
@@ -112,7 +179,7 @@ bool ImportReader::keeps_import_lock(const std::vector<RawFrame>& frames) {
     Address object;
     for (std::size_t at = 0; at < end;) {
       const auto instruction = frames_.step(frame, at);
-      if (!instruction) break;
+      if (!instruction || instruction->start >= end) break;
       if (instruction->opcode == Opcode::load_attr) {
         object = objects_.attribute(object, frames_.name_operand(frame, *instruction));
       } else if (instruction->opcode == Opcode::call_function) {
@@ -140,7 +207,7 @@ std::vector<ThreadStart> ImportReader::starts(const std::vector<RawFrame>& frame
     bool start = false;
     for (std::size_t at = 0; at < end;) {
       const auto instruction = frames_.step(frame, at);
-      if (!instruction) break;
+      if (!instruction || instruction->start >= end) break;
       if (instruction->opcode == Opcode::load_attr) {
         const auto name = frames_.name_operand(frame, *instruction);
         start = name == "start";

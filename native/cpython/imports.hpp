@@ -22,6 +22,13 @@ class ImportReader {
   /// Fills in the modules whose bodies run in this thread, and the evidence of an import.
   void read_modules(ThreadFacts& thread, const std::vector<RawFrame>& frames);
 
+  /// The modules whose own locks the frames show to be taken or waited for.
+  std::vector<std::string> locked_modules(const std::vector<RawFrame>& frames);
+
+  /// What led to an import that the innermost frames are in, where importing is written in Python:
+  /// "import decimal", "importlib.import_module('decimal')", "pickling mod_a".
+  std::optional<Operation> import_in_progress(const std::vector<RawFrame>& frames);
+
   /// What the innermost frame asks C code to do; nothing where it runs byte code.
   std::optional<Operation> operation(const std::vector<RawFrame>& frames);
 

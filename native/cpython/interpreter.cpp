@@ -8,6 +8,7 @@
 #include "cpython/image.hpp"
 #include "cpython/objects.hpp"
 #include "cpython/v2/interpreter.hpp"
+#include "cpython/v3/interpreter.hpp"
 
 namespace importlock {
 
@@ -31,14 +32,22 @@ PthreadId ident_of(Objects& objects, Address thread_state) {
 }
 
 Address innermost_frame(Objects& objects, Address thread_state) {
-  return objects.pointer(thread_state + objects.layout().thread_state.frame);
+  const auto& layout = objects.layout();
+  const auto found = objects.pointer(thread_state + layout.thread_state.frame);
+  const auto& in_cframe = layout.cframe.current_frame;
+  return in_cframe && !found.is_null() ? objects.pointer(found + *in_cframe) : found;
 }
 
 Interpreter find_interpreter(const Target& target, std::vector<std::string>& problems) {
-  auto image = find_python_image(target, v2::exported_names(), [&](const PythonImage& candidate) {
-    return v2::is_initialised(target, candidate);
+  auto names = v2::exported_names();
+  const auto more = v3::exported_names();
+  names.insert(names.end(), more.begin(), more.end());
+  auto image = find_python_image(target, names, [&](const PythonImage& candidate) {
+    return candidate.is_python3 ? v3::is_initialised(target, candidate)
+                                : v2::is_initialised(target, candidate);
   });
-  return v2::interpreter_in(std::move(image), target, problems);
+  return image.is_python3 ? v3::interpreter_in(std::move(image), target, problems)
+                          : v2::interpreter_in(std::move(image), target, problems);
 }
 
 }  // namespace importlock

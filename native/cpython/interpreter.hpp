@@ -11,6 +11,7 @@
 #include "cpython/locks.hpp"
 #include "cpython/names.hpp"
 #include "cpython/objects.hpp"
+#include "cpython/opcode_table.hpp"
 #include "cpython/variables.hpp"
 #include "elf/elf_file.hpp"
 #include "model/snapshot.hpp"
@@ -22,9 +23,10 @@ struct Interpreter;
 
 /// How a version of CPython is read: chosen once, by find_interpreter(), and handed down.
 struct Version {
-  const Names* names;
-  std::unique_ptr<Objects> (*objects)(Memory&, const Layout&, const TypeObjects&);
-  std::unique_ptr<FrameReader> (*frames)(Objects&);
+  std::unique_ptr<Objects> (*objects)(Memory&, const Interpreter&);
+  std::unique_ptr<FrameReader> (*frames)(Objects&, const Interpreter&);
+  /// As Snapshot::signals_interrupt_waits says.
+  bool signals_interrupt_waits;
   /// The GIL, and the thread that has it. Both throw FaultError, FormatError.
   LockFacts (*gil_lock)(Objects&, const Interpreter&);
   std::optional<PthreadId> (*gil_holder)(Objects&, const Interpreter&);
@@ -33,6 +35,7 @@ struct Version {
 /// The CPython found in a target.
 struct Interpreter {
   const Version* version = nullptr;
+  const Names* names = nullptr;
   std::string image;              ///< path as the target names it
   std::unique_ptr<ElfFile> file;  ///< that file, opened on this machine
   LoadBias bias{};
@@ -41,6 +44,7 @@ struct Interpreter {
   LockKind lock_kind = LockKind::semaphore;
   Variables variables;
   TypeObjects types;
+  const OpcodeTable* opcodes = nullptr;  ///< of 3.6 and later
 };
 
 /// The address of a variable; throws FormatError where there is none.
@@ -56,8 +60,8 @@ PthreadId ident_of(Objects& objects, Address thread_state);
 Address innermost_frame(Objects& objects, Address thread_state);
 
 /// Finds the image that holds CPython 2.7 and the addresses of its variables. What is refused or
-/// missing goes to `problems`. Throws TargetError where the target has no CPython 2.7, is of
-/// another architecture, or the file of its interpreter cannot be had.
+/// missing goes to `problems`. Throws TargetError where the target has no CPython that is read, is
+/// of another architecture, or the file of its interpreter cannot be had.
 Interpreter find_interpreter(const Target& target, std::vector<std::string>& problems);
 
 }  // namespace importlock

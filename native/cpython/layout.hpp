@@ -1,90 +1,163 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 namespace importlock {
 
 /// Where a version of CPython keeps the fields that we read: byte offsets under CPython's own
-/// names, for one build variant. The tables stand in layouts/; what a version does not have is 0 in
-/// its table, and no reader of that version asks for it.
+/// names, for one build variant, and to which family of structures they belong where a field is not
+/// all that changed. The tables stand in layouts/; what a version does not have is 0 in its table,
+/// and no reader of that version asks for it.
 struct Layout {
   using Offset = std::uint64_t;
 
   unsigned word = 8;  ///< bytes of a pointer
   bool pydebug = false;
-  unsigned unicode_width = 4;  ///< sizeof(Py_UNICODE)
+  unsigned unicode_width = 4;  ///< sizeof(Py_UNICODE), of 2.7
 
   struct {
     Offset ob_type, ob_size;
-  } object;
+  } object{};
   struct {
     Offset next, tstate_head, modules, sysdict;
-  } interpreter_state;
+  } interpreter_state{};
   struct {
-    Offset next, interp, frame, thread_id;
-  } thread_state;
+    Offset next, interp;
+    Offset frame;  ///< `frame` or `current_frame`, or `cframe` where that has it
+    Offset thread_id;
+    std::optional<Offset> native_thread_id;  ///< 3.11 and later
+  } thread_state{};
+  struct {
+    std::optional<Offset> current_frame;  ///< 3.11 and 3.12
+  } cframe;
   struct {
     Offset f_back, f_code, f_builtins, f_globals, f_locals, f_valuestack, f_trace, f_tstate,
         f_lasti, f_lineno, f_iblock, f_blockstack, f_localsplus;
-  } frame;
+  } frame{};
+  struct {
+    Offset f_code, f_globals, f_locals, previous, prev_instr, stacktop, owner, localsplus;
+  } interpreter_frame{};
   struct {
     Offset co_argcount, co_nlocals, co_stacksize, co_code, co_consts, co_names, co_varnames,
-        co_freevars, co_cellvars, co_filename, co_name, co_firstlineno, co_lnotab;
-  } code;
+        co_freevars, co_cellvars, co_filename, co_name, co_firstlineno,
+        co_lnotab;  ///< co_linetable since 3.10
+  } code{};
+  struct {
+    Offset co_code_adaptive, co_nlocalsplus, co_localsplusnames, co_localspluskinds,
+        co_exceptiontable;
+  } adaptive_code{};  // 3.11 and later
   struct {
     Offset b_type, b_handler, b_level, size;
-  } try_block;
+  } try_block{};
   struct {
     Offset ob_shash, ob_sval;
-  } bytes;  // a str of 2.7
+  } bytes{};  // a str of 2.7
   struct {
     Offset length, str;
-  } unicode;
+  } unicode{};  // of 2.7
+  struct {
+    Offset length, hash, state;
+    Offset ascii_data;    ///< after a PyASCIIObject
+    Offset compact_data;  ///< after a PyCompactUnicodeObject
+    Offset data;          ///< of a string that is not compact
+  } flexible_unicode{};   // since 3.3
   struct {
     Offset ma_used, ma_mask, ma_table;
-  } dict;
+  } dict{};  // of 2.7
+  struct {
+    Offset ma_keys, ma_values;
+  } split_dict{};  // since 3.3
   struct {
     Offset me_hash, me_key, me_value, size;
-  } dict_entry;
+  } dict_entry{};
+  /// The keys object: with dk_size and 24-byte entries, or with dk_log2_size and dk_kind.
+  enum class DictKeys : std::uint8_t { sized, kinds };
+  struct {
+    DictKeys family;
+    Offset dk_size, dk_log2_size, dk_log2_index_bytes, dk_kind, dk_nentries, dk_indices;
+  } dict_keys{};
   struct {
     Offset ob_ival;
-  } integer;
+  } integer{};
+  /// The sign and the number of digits: those of ob_size, or lv_tag.
+  enum class Digits : std::uint8_t { signed_size, tag };
   struct {
     Offset ob_digit;
-  } long_integer;
+    Digits family;
+  } long_integer{};
   struct {
     Offset in_class, in_dict;
-  } instance;
+  } instance{};
   struct {
     Offset cl_dict, cl_name;
-  } class_object;
+  } class_object{};
   struct {
     Offset im_func, im_self;
-  } method;
+  } method{};
   struct {
     Offset m_ml, m_self, m_module;
-  } c_function;
+  } c_function{};
   struct {
-    Offset tp_name, tp_basicsize, tp_flags, tp_base, tp_dict, tp_dictoffset;
-  } type;
+    Offset d_type, d_method;
+  } method_descriptor{};
+  struct {
+    Offset tp_name, tp_basicsize, tp_flags, tp_base, tp_dict, tp_dictoffset, tp_subclasses;
+  } type{};
+  /// Where an instance of a class of Python's keeps its attributes: in a dict at tp_dictoffset; in
+  /// an array of values before it or a dict; in either, told by a bit; in values within it or a
+  /// dict.
+  enum class Attributes : std::uint8_t { dictoffset, values_before, values_or_dict, inline_values };
+  struct {
+    Attributes family;
+    Offset ht_cached_keys;
+    Offset values;  ///< in PyDictValues
+  } managed{};
+  /// Static types of the core whose dict each interpreter has (3.12 and later).
+  struct {
+    Offset types, size, type, tp_dict;
+  } builtin_types{};
   struct {
     Offset ob_item;
-  } tuple;
+  } tuple{};
   struct {
     Offset ob_item;
-  } list;
+  } list{};
   struct {
     Offset func_code;
-  } function;
+  } function{};
   struct {
     Offset md_dict;
-  } module;
+  } module{};
   struct {
     Offset ob_ref;
-  } cell;
+  } cell{};
+  struct {
+    Offset it_callable;
+  } call_iterator{};
+  struct {
+    Offset wr_object;
+  } weakref{};
   struct {
     Offset lock_lock;
-  } lock;
+  } lock{};
+  struct {
+    Offset rlock_lock, rlock_owner, rlock_count;
+  } rlock{};  // of C, since 3.2
+  struct {
+    Offset lock;
+  } simple_queue{};
+  struct {
+    Offset last_holder, locked, cond, cond_size;
+  } gil{};
+  /// _PyRuntime (3.7 and later), and what lies in an interpreter since 3.12.
+  struct {
+    Offset interpreters_head, gil, tstate_current;
+    Offset interpreter_gil, interpreter_import_lock;
+  } runtime{};
+  /// How co_lnotab or co_linetable tell lines.
+  enum class Lines : std::uint8_t { lnotab, deltas, locations };
+  Lines lines = Lines::lnotab;
 };
 
 }  // namespace importlock

@@ -13,6 +13,8 @@ constexpr std::size_t most_threads = 100'000;
 }  // namespace
 
 bool Library::owns(std::string_view file) const {
+  // Modules that are frozen into the interpreter, such as importlib's.
+  if (file.starts_with("<frozen ")) return true;
   return !folder.empty() && file.starts_with(folder) &&
          file.find("site-packages/") == std::string_view::npos &&
          file.find("dist-packages/") == std::string_view::npos;
@@ -34,9 +36,12 @@ Library read_library(Objects& objects, Address modules, const Names& names) {
     auto scope = objects.item(modules, place.module);
     if (!place.type.empty()) scope = objects.attribute(scope, place.type);
     auto function = objects.attribute(scope, place.name);
-    // A static method wraps its function: Objects/funcobject.c, sm_callable is its first field.
-    if (!function.is_null() && objects.type_name(objects.type_of(function)) == "staticmethod") {
-      function = objects.pointer(function + layout.cell.ob_ref);
+    // Objects/funcobject.c: sm_callable and cm_callable are the first field.
+    if (!function.is_null() && !objects.is(function, objects.types().function)) {
+      const auto wrapper = objects.type_name(objects.type_of(function));
+      if (wrapper == "staticmethod" || wrapper == "classmethod") {
+        function = objects.pointer(function + layout.cell.ob_ref);
+      }
     }
     if (!objects.is(function, objects.types().function)) return;
     const auto code = objects.pointer(function + layout.function.func_code);
@@ -48,11 +53,15 @@ Library read_library(Objects& objects, Address modules, const Names& names) {
       library.files.insert(std::move(*file));
     }
   };
+  for (const auto& file : names.import_files) library.files.emplace(file);
   for (const auto& place : names.places) step([&] { read_place(place); });
   const auto take = [&](Address& into, std::string_view module, std::string_view name) {
     step([&] { into = objects.attribute(objects.item(modules, module), name); });
   };
   for (const auto& type : names.types) take(library.*type.member, type.module, type.name);
+  if (!names.module_lock.all.empty()) {
+    take(library.module_locks, names.module_lock.module, names.module_lock.all);
+  }
   Address active;
   take(active, "threading", "_active");
   step([&] {

@@ -23,9 +23,12 @@ struct Library {
   std::unordered_set<std::string> files;            ///< co_filename of those functions
   std::string folder;                               ///< of its files; empty where unknown
   std::string problem;                              ///< why it is not whole; empty where it is
-  Address thread, rlock, condition;                 ///< classes of threading
+  Address thread, python_rlock, condition;          ///< classes of threading
   Address process_lock, process_rlock;              ///< classes of multiprocessing.synchronize
   Address lock;                                     ///< the type of locks: thread.LockType
+  Address rlock;                                    ///< the type of RLocks that C makes
+  Address module_lock;                              ///< class of importlib._bootstrap
+  Address module_locks;                             ///< its dict of name to weakref
   Address modules;                                  ///< sys.modules
   std::unordered_map<PthreadId, Address> active;    ///< threading._active: ident to Thread
 

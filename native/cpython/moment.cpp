@@ -31,7 +31,7 @@ void read_states(Objects& objects, Address head, std::unordered_map<PthreadId, A
 }  // namespace
 
 Moment moment_of(const Target& target, Memory& memory, const Interpreter& interpreter) {
-  const auto readers = interpreter.version->objects(memory, interpreter.layout, interpreter.types);
+  const auto readers = interpreter.version->objects(memory, interpreter);
   auto& objects = *readers;
   Moment moment;
   const auto word = [&](const Known<Address>& variable) {

@@ -25,12 +25,31 @@ enum class Function {
   queue_join,
   pool_result_wait,
   pool_handle_workers,
+  pool_wait_for_updates,  ///< between two rounds of the same
   process_join,
   popen_wait,
   popen_communicate,
   codec_search,
   import_module,
+  thread_wait_for_end,  ///< called by join, waits for the lock that a thread's end releases
+  condition_wait_for,
+  barrier_wait,
+  future_result,
+  futures_wait,
+  futures_as_completed,
   exit_wait,  ///< waits at the end of the program for threads that are no daemons
+  module_lock_acquire,
+  find_and_load,
+  load_spec,
+  find_spec,
+  resources,
+  pickle,
+};
+
+/// Whose lock an import takes.
+enum class ImportLocking {
+  program,  ///< one lock for all modules
+  module,   ///< one for each; the program's is held for moments, and by who calls for it
 };
 
 /// What the standard library and the interpreter call their parts in a version; the tables stand in
@@ -48,13 +67,17 @@ struct Names {
     std::string_view file;  ///< how its path ends
     std::string_view name;
   };
+  ImportLocking import_locking;
   std::span<const Place> places;
   std::span<const Type> types;
+  /// co_filename of what importing is written in, where that is Python.
+  std::span<const std::string_view> import_files;
   /// The code that the library's waits are in.
   std::span<const WaitingCode> waiting_code;
 
   struct {
     std::string_view ident, name, stopped;
+    std::string_view end_lock;  ///< held until the thread's end
   } thread;
   struct {
     std::string_view block, owner;
@@ -62,14 +85,21 @@ struct Names {
   struct {
     std::string_view lock;
   } condition;
+  struct {
+    std::string_view module, all;  ///< where they are: a dict of name to weakref
+    std::string_view name, owner, count;
+  } module_lock;
 
   // Functions of C, by their modules or types.
+  std::string_view simple_queue_get;
+  std::string_view rlock_restore;
   std::string_view lock_methods;  ///< what the names of a lock's methods begin with
   std::string_view lock_exit;
   std::string_view import_function;
   std::string_view acquire_import_lock, release_import_lock;
   std::string_view getaddrinfo;
-  std::span<const std::string_view> importers;    ///< whose module-level work is an import
+  std::string_view pickling;                    ///< what the names of pickle's functions begin with
+  std::span<const std::string_view> importers;  ///< whose module-level work is an import
   std::span<const std::string_view> codec_users;  ///< which look a codec up, hence import it
   std::span<const std::string_view> forks;
 };

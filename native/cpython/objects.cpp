@@ -8,6 +8,7 @@ namespace importlock {
 
 namespace {
 
+constexpr std::uint64_t longest_string = 1 << 24;
 constexpr std::uint64_t longest_code = 1 << 20;  // co_code and line tables of real modules: less
 constexpr int longest_type_chain = 100;
 constexpr std::size_t most_remembered = 1 << 15;
@@ -37,6 +38,14 @@ std::vector<std::byte> Objects::bytes(Address object) {
   const auto size = pointer(object + layout_.object.ob_size).value();
   if (size > longest_code) throw LimitError("bytes of the target claim an absurd length");
   return memory_.bytes(object + layout_.bytes.ob_sval, size);
+}
+
+std::string Objects::raw_text(Address object, std::size_t most) {
+  const auto size = pointer(object + layout_.object.ob_size).value();
+  if (size > longest_string) throw LimitError("a str of the target claims an absurd length");
+  std::string result(std::min<std::size_t>(size, most), '\0');
+  memory_.read(object + layout_.bytes.ob_sval, std::as_writable_bytes(std::span(result)));
+  return result;
 }
 
 std::optional<std::int64_t> Objects::long_of_digits(Address first, std::uint64_t digits,

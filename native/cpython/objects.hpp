@@ -22,7 +22,8 @@ namespace importlock {
 /// PyInt_Type, and class_object and instance are of its old-style classes.
 struct TypeObjects {
   Address type, class_object, instance, code, frame, bytes, unicode, dict, integer, boolean,
-      long_integer, function, method, c_function, method_descriptor, module, tuple, list, cell;
+      long_integer, function, method, c_function, c_method, method_descriptor, call_iterator,
+      module, tuple, list, cell;
 };
 
 /// How repr() marks the literals of a version.
@@ -68,6 +69,8 @@ class Objects {
   /// The bytes of a str of CPython 2 or of bytes, such as co_code; throws FormatError where it is
   /// none or too long.
   std::vector<std::byte> bytes(Address object);
+  /// The first of these bytes, at most `most`, as text.
+  std::string raw_text(Address object, std::size_t most);
   /// An int, bool or long that fits.
   virtual std::optional<std::int64_t> integer(Address object) = 0;
   /// A float, or an int as integer() has it.

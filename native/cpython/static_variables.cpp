@@ -63,7 +63,8 @@ bool starts_as(const ElfFile& program, const Trait& trait, LinkAddress address) 
 /// Reads a program's functions for what they do to its variables.
 class FunctionCode {
  public:
-  explicit FunctionCode(const ElfFile& program) : program_(program), word_(word_of(program)) {
+  FunctionCode(const ElfFile& program, ImportLockCode code)
+      : program_(program), code_(code), word_(word_of(program)) {
     // A program that exports nothing can still have its global symbols in .symtab.
     functions_ = program.symbols(ElfFile::Table::symtab, function_names);
     functions_.merge(program.symbols(ElfFile::Table::dynsym, function_names));
@@ -113,9 +114,47 @@ class FunctionCode {
     return only(addresses, name);
   }
 
+  void read_import_lock(StaticVariables& result) const {
+    code_ == ImportLockCode::reinit ? read_by_reinit(result) : read_by_release(result);
+    constexpr std::array three{import_lock, import_lock_thread, import_lock_level};
+    const auto* const user = code_ == ImportLockCode::reinit ? &import_release : &import_acquire;
+    for (const auto& trait : three) confirm(result, trait, {import_acquire, *user});
+    // They share what their addresses are told from: where one is wrong, none is to be trusted.
+    const auto wrong = std::ranges::find_if(
+        three, [&](const Trait& trait) { return !(result.*trait.member).has_value(); });
+    if (wrong == three.end()) return;
+    const auto why = (result.*wrong->member).why();
+    for (const auto& trait : three) result.*trait.member = Missing{why};
+  }
+
+  /// Python/import.c, _PyImport_ReleaseLock: nothing without import_lock; an owner compared with
+  /// import_lock_thread; import_lock_level less one, and at 0 import_lock_thread = -1.
+  void read_by_release(StaticVariables& result) const {
+    const auto used = accesses(import_release);
+    if (!used) {
+      result.import_lock = result.import_lock_thread = result.import_lock_level =
+          not_understood(import_release);
+      return;
+    }
+    std::set<LinkAddress> threads;
+    std::set<LinkAddress> levels;
+    for (const auto& access : *used) {
+      if (access.kind != CodeAccess::Kind::store) continue;
+      if (access.width == word_ && access.stored == all_ones(word_)) threads.insert(access.address);
+      if (access.width == 4) levels.insert(access.address);
+    }
+    std::set<LinkAddress> locks;
+    for (const auto& access : *used) {
+      if (access.width == word_ && !threads.contains(access.address)) locks.insert(access.address);
+    }
+    result.import_lock = only(locks, import_release);
+    result.import_lock_thread = only(threads, import_release);
+    result.import_lock_level = only(levels, import_release);
+  }
+
   /// Python/import.c, _PyImport_ReInitLock (2.7.0 to 2.7.18): a new import_lock where there is one,
   /// then import_lock_thread = -1 and import_lock_level = 0.
-  void read_import_lock(StaticVariables& result) const {
+  void read_by_reinit(StaticVariables& result) const {
     const auto used = accesses(reinit_lock);
     if (!used) {
       result.import_lock = result.import_lock_thread = result.import_lock_level =
@@ -138,14 +177,6 @@ class FunctionCode {
     result.import_lock = only(locks, reinit_lock);
     result.import_lock_thread = only(threads, reinit_lock);
     result.import_lock_level = only(levels, reinit_lock);
-    constexpr std::array three{import_lock, import_lock_thread, import_lock_level};
-    for (const auto& trait : three) confirm(result, trait, {import_acquire, import_release});
-    // They share what their addresses are told from: where one is wrong, none is to be trusted.
-    const auto wrong = std::ranges::find_if(
-        three, [&](const Trait& trait) { return !(result.*trait.member).has_value(); });
-    if (wrong == three.end()) return;
-    const auto why = (result.*wrong->member).why();
-    for (const auto& trait : three) result.*trait.member = Missing{why};
   }
 
   /// Keeps a variable where it starts as it should, and `functions` use it too.
@@ -184,13 +215,15 @@ class FunctionCode {
   }
 
   const ElfFile& program_;
+  ImportLockCode code_;
   unsigned word_;
   SymbolsByName functions_;
 };
 
 }  // namespace
 
-StaticVariables variables_by_symbols(const ElfFile& program, const ElfFile& symbols) {
+StaticVariables variables_by_symbols(const ElfFile& program, const ElfFile& symbols,
+                                     ImportLockCode import_lock_code) {
   std::array<std::string_view, traits.size()> names;
   std::ranges::transform(traits, names.begin(), &Trait::name);
   const auto found = symbols.symbols(ElfFile::Table::symtab, names);
@@ -219,7 +252,7 @@ StaticVariables variables_by_symbols(const ElfFile& program, const ElfFile& symb
       variable = *fitting.begin();
       continue;
     }
-    if (!code) code = variables_by_code(program);
+    if (!code) code = variables_by_code(program, import_lock_code);
     const auto& by_code = *code.*trait.member;
     if (by_code && fitting.contains(*by_code)) {
       variable = *by_code;
@@ -236,8 +269,8 @@ StaticVariables variables_by_symbols(const ElfFile& program, const ElfFile& symb
   return result;
 }
 
-StaticVariables variables_by_code(const ElfFile& program) {
-  return FunctionCode(program).variables();
+StaticVariables variables_by_code(const ElfFile& program, ImportLockCode code) {
+  return FunctionCode(program, code).variables();
 }
 
 }  // namespace importlock

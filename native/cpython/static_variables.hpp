@@ -15,15 +15,23 @@ struct StaticVariables {
   Known<LinkAddress> interpreter_lock;    ///< Python/ceval.c: PyThread_type_lock, starts as 0
 };
 
+/// The function of Python/import.c by whose machine code the import lock's variables are told.
+enum class ImportLockCode {
+  reinit,   ///< _PyImport_ReInitLock, of 2.7
+  release,  ///< _PyImport_ReleaseLock, alike from 2.7 to 3.11
+};
+
 /// By the symbol table of `symbols`, which is `program` or its separate debug file. A symbol counts
 /// where the program has a variable of the right size and first value there; of several that do,
 /// the one that the program's code names too. Where import_lock_thread's symbol does not lead to
 /// its -1, the table is of other addresses than the program and nothing of it counts.
-StaticVariables variables_by_symbols(const ElfFile& program, const ElfFile& symbols);
+StaticVariables variables_by_symbols(const ElfFile& program, const ElfFile& symbols,
+                                     ImportLockCode code = ImportLockCode::reinit);
 
-/// By the machine code of the functions that `program` exports: _PyImport_ReInitLock,
+/// By the machine code of the functions that `program` exports: that of the import lock,
 /// PyInterpreterState_Head and PyEval_ThreadsInitialized, each checked against the functions that
 /// use the same variables and against the variables' first values.
-StaticVariables variables_by_code(const ElfFile& program);
+StaticVariables variables_by_code(const ElfFile& program,
+                                  ImportLockCode code = ImportLockCode::reinit);
 
 }  // namespace importlock

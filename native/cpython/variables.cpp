@@ -95,16 +95,23 @@ class MemoryCheck {
 /// What the rungs have given so far.
 class Ladder {
  public:
-  Ladder(const ElfFile& file, LoadBias bias, MemoryCheck check, std::vector<std::string>& problems)
-      : file_(file), bias_(bias), check_(check), problems_(problems) {}
+  Ladder(const ElfFile& file, LoadBias bias, MemoryCheck check, bool import_lock_alone,
+         std::vector<std::string>& problems)
+      : file_(file),
+        bias_(bias),
+        check_(check),
+        import_lock_alone_(import_lock_alone),
+        problems_(problems) {}
 
   [[nodiscard]] bool complete() const {
+    if (import_lock_alone_) return variables_.import_lock.has_value();
     return variables_.import_lock && variables_.interp_head && variables_.interpreter_lock;
   }
 
   /// Takes what is not there yet from a rung.
   void take(const StaticVariables& found, FoundBy rung) {
     if (!variables_.import_lock) take_import_lock(found, rung);
+    if (import_lock_alone_) return;
     if (!variables_.interp_head) {
       variables_.interp_head = checked(found.interp_head, rung, "interp_head",
                                        [&](Address head) { return check_.interp_head(head); });
@@ -173,23 +180,36 @@ class Ladder {
   const ElfFile& file_;
   LoadBias bias_;
   MemoryCheck check_;
+  bool import_lock_alone_;
   std::vector<std::string>& problems_;
   Variables variables_;
 };
+
+void climb(Ladder& ladder, const ElfFile& file, ImportLockCode code, const Target& target,
+           std::vector<std::string>& problems) {
+  ladder.take(variables_by_symbols(file, file, code), FoundBy::symtab);
+  if (ladder.complete()) return;
+  if (const auto debug = find_debug_file(file, target.files.debug_directories,
+                                         target.files.debug_files, problems)) {
+    ladder.take(variables_by_symbols(file, *debug, code), FoundBy::debug_file);
+  }
+  if (ladder.complete()) return;
+  ladder.take(variables_by_code(file, code), FoundBy::code);
+}
 
 }  // namespace
 
 Variables find_variables(const ElfFile& file, LoadBias bias, LockKind lock_kind,
                          const Target& target, std::vector<std::string>& problems) {
-  Ladder ladder(file, bias, MemoryCheck(target, lock_kind), problems);
-  ladder.take(variables_by_symbols(file, file), FoundBy::symtab);
-  if (ladder.complete()) return ladder.variables();
-  if (const auto debug = find_debug_file(file, target.files.debug_directories,
-                                         target.files.debug_files, problems)) {
-    ladder.take(variables_by_symbols(file, *debug), FoundBy::debug_file);
-  }
-  if (ladder.complete()) return ladder.variables();
-  ladder.take(variables_by_code(file), FoundBy::code);
+  Ladder ladder(file, bias, MemoryCheck(target, lock_kind), false, problems);
+  climb(ladder, file, ImportLockCode::reinit, target, problems);
+  return ladder.variables();
+}
+
+Variables find_import_lock(const ElfFile& file, LoadBias bias, LockKind lock_kind,
+                           const Target& target, std::vector<std::string>& problems) {
+  Ladder ladder(file, bias, MemoryCheck(target, lock_kind), true, problems);
+  climb(ladder, file, ImportLockCode::release, target, problems);
   return ladder.variables();
 }
 

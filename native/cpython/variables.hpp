@@ -13,13 +13,13 @@
 
 namespace importlock {
 
-/// The static variables of the interpreter in the target, by their names in CPython 2.7's source.
+/// The variables of the interpreter in the target, by their names in CPython 2.7's source.
 struct Variables {
-  Known<Address> import_lock;              ///< Python/import.c
-  Known<Address> import_lock_thread;       ///< Python/import.c
-  Known<Address> import_lock_level;        ///< Python/import.c
-  Known<Address> interp_head;              ///< Python/pystate.c
-  Known<Address> interpreter_lock;         ///< Python/ceval.c
+  Known<Address> import_lock;         ///< Python/import.c
+  Known<Address> import_lock_thread;  ///< Python/import.c
+  Known<Address> import_lock_level;   ///< Python/import.c
+  Known<Address> interp_head;  ///< Python/pystate.c; 3.7 and later: _PyRuntime.interpreters.head
+  Known<Address> interpreter_lock;         ///< Python/ceval.c; 3.7 and later: the GIL's own state
   Known<Address> py_thread_state_current;  ///< _PyThreadState_Current, Python/pystate.c
   std::optional<FoundBy> found_by;         ///< the rung that gave import_lock
 };
@@ -30,5 +30,9 @@ struct Variables {
 /// the code gives must also look right in memory; what is refused, and why, goes to `problems`.
 Variables find_variables(const ElfFile& file, LoadBias bias, LockKind lock_kind,
                          const Target& target, std::vector<std::string>& problems);
+
+/// The three of the import lock alone, of CPython 3.6 to 3.11, in the same way.
+Variables find_import_lock(const ElfFile& file, LoadBias bias, LockKind lock_kind,
+                           const Target& target, std::vector<std::string>& problems);
 
 }  // namespace importlock

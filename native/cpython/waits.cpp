@@ -19,6 +19,9 @@ FormatError unknown_lock() {
   return FormatError("the lock that it takes is not of the type that thread knows");
 }
 
+/// What is called, of "Queue.get".
+std::string_view method_of(std::string_view call) { return call.substr(call.rfind('.') + 1); }
+
 /// Whether code of that file and name is what the library is recognised by.
 bool waits_by_name(const Code& code, const Names& names) {
   return std::ranges::any_of(names.waiting_code, [&](const Names::WaitingCode& waiting) {
@@ -55,19 +58,36 @@ bool WaitReader::is_none(Address object) {
   return !object.is_null() && objects_.type_name(objects_.type_of(object)) == "NoneType";
 }
 
+std::optional<WaitReader::Lock> WaitReader::c_lock_of(Address object) {
+  const auto& layout = objects_.layout();
+  if (objects_.is(object, library_.lock)) {
+    Lock lock;
+    lock.address = objects_.pointer(object + layout.lock.lock_lock);
+    return lock;
+  }
+  if (library_.rlock.is_null() || !objects_.derives_from(object, library_.rlock)) {
+    return std::nullopt;
+  }
+  Lock lock;
+  lock.what = "RLock";
+  lock.kind = Kind::rlock;
+  lock.address = objects_.pointer(object + layout.rlock.rlock_lock);
+  // Modules/_threadmodule.c: the owner counts while the count is not 0.
+  if (!objects_.pointer(object + layout.rlock.rlock_count).is_null()) {
+    lock.owner = PthreadId{objects_.pointer(object + layout.rlock.rlock_owner).value()};
+  }
+  return lock;
+}
+
 std::optional<WaitReader::Lock> WaitReader::lock_of(Address object) {
   // A Condition of a Condition is no lock that threading makes; three steps reach any lock.
   for (int step = 0; step < 3 && !object.is_null(); ++step) {
-    if (objects_.is(object, library_.lock)) {
-      Lock lock;
-      lock.address = objects_.pointer(object + objects_.layout().lock.lock_lock);
-      return lock;
-    }
+    if (auto lock = c_lock_of(object)) return lock;
     if (objects_.derives_from(object, library_.process_lock) ||
         objects_.derives_from(object, library_.process_rlock)) {
       return process_lock(objects_.attribute(object, "_semlock"));
     }
-    if (objects_.derives_from(object, library_.rlock)) {
+    if (objects_.derives_from(object, library_.python_rlock)) {
       auto lock = lock_of(objects_.attribute(object, names().rlock.block));
       if (!lock) return std::nullopt;
       lock->what = "RLock";
@@ -91,18 +111,16 @@ std::optional<WaitReader::Lock> WaitReader::lock_being_taken(const RawFrame& fra
   const auto instruction = frames_.instruction(frame);
   if (!instruction) return std::nullopt;
   if (instruction->opcode == Opcode::setup_with) {
-    // Python/ceval.c, SETUP_WITH: __exit__ has taken the place of the object when __enter__ runs.
+    // Python/ceval.c: __exit__ has taken the place of the object when __enter__ runs, up to 3.11.
     for (const int depth : frames_.stack_depths(frame)) {
       if (depth < 1) continue;
-      const auto exit =
-          frames_.c_function(frames_.stack_slot(frame, static_cast<std::size_t>(depth) - 1));
-      if (!exit) continue;
-      if (!objects_.is(exit->self, library_.lock)) {
-        if (exit->name == names().lock_exit) throw unknown_lock();
-        continue;
-      }
+      const auto top = frames_.stack_slot(frame, static_cast<std::size_t>(depth) - 1);
+      const auto exit = frames_.c_function(top);
+      const auto lock = c_lock_of(exit ? exit->self : top);
+      if (exit && !lock && exit->name == names().lock_exit) throw unknown_lock();
+      if (!lock) continue;
       call = "with";
-      return lock_of(exit->self);
+      return lock;
     }
     return std::nullopt;
   }
@@ -113,12 +131,10 @@ std::optional<WaitReader::Lock> WaitReader::lock_being_taken(const RawFrame& fra
     call = "acquire";
     return process_lock(callee->self);
   }
-  if (!objects_.is(callee->self, library_.lock)) {
-    if (callee->name.starts_with(names().lock_methods)) throw unknown_lock();
-    return std::nullopt;
-  }
-  call = "acquire";
-  return lock_of(callee->self);
+  auto lock = c_lock_of(callee->self);
+  if (!lock && callee->name.starts_with(names().lock_methods)) throw unknown_lock();
+  if (lock) call = callee->name == names().rlock_restore ? "Condition.wait" : "acquire";
+  return lock;
 }
 
 std::size_t WaitReader::caller(const std::vector<RawFrame>& frames, std::size_t from) const {
@@ -126,44 +142,50 @@ std::size_t WaitReader::caller(const std::vector<RawFrame>& frames, std::size_t 
   return from;
 }
 
-std::optional<PythonWait> WaitReader::wait(const std::vector<RawFrame>& frames) {
-  if (frames.empty()) return std::nullopt;
-  const auto function = [&](std::size_t i) {
-    return i < frames.size() ? library_.function(frames[i].code_address) : std::nullopt;
-  };
-  for (std::size_t i = 0; i < std::min<std::size_t>(2, frames.size()); ++i) {
-    if (!function(i) && waits_by_name(*frames[i].code, names())) {
-      throw FormatError("it waits in code of the library that no module there has");
-    }
-  }
+PythonWait WaitReader::join_of(Address thread) {
   PythonWait wait;
-  const auto take = [&](const Lock& lock) {
-    wait.kind = lock.kind;
-    wait.what = lock.what;
-    wait.lock = lock.address;
-    wait.thread = lock.owner;
-  };
-
-  const auto innermost = function(0);
-  if (innermost == Function::rlock_acquire || innermost == Function::rlock_acquire_restore) {
-    const auto lock = lock_of(frames_.argument(frames[0], 0));
-    if (!lock) throw FormatError("the RLock that it takes has no lock of the type of locks");
-    take(*lock);
-    wait.call = function(1) == Function::condition_wait ? "Condition.wait" : "RLock.acquire";
-    wait.frame = caller(frames, 0);
-    wait.name = receiver(frames[wait.frame], "acquire");
-    return wait;
+  wait.kind = Kind::join;
+  wait.call = "Thread.join";
+  wait.what = objects_.text(objects_.attribute(thread, names().thread.name)).value_or("a thread");
+  wait.thread = ident_of(thread);
+  if (!wait.thread && !has_stopped(thread)) {
+    throw FormatError("threading does not know the thread that is joined");
   }
-  if (innermost != Function::condition_wait) {
-    const auto lock = lock_being_taken(frames[0], wait.call);
-    if (!lock) return std::nullopt;
-    take(*lock);
-    wait.frame = caller(frames, 0);
-    wait.name = receiver(frames[wait.frame], "acquire");
-    return wait;
-  }
+  return wait;
+}
 
+Address WaitReader::thread_ended_by(Address lock) {
+  for (const auto& [ident, thread] : library_.active) {
+    const auto end = c_lock_of(objects_.attribute(thread, names().thread.end_lock));
+    if (end && end->address == lock) return thread;
+  }
+  return {};
+}
+
+std::optional<PythonWait> WaitReader::module_lock_wait(const std::vector<RawFrame>& frames) {
+  // Lib/importlib/_bootstrap.py: it waits for the lock `wakeup`, and a moment for `lock`.
+  std::string call;
+  if (!lock_being_taken(frames[0], call)) return std::nullopt;
+  const auto lock = frames_.argument(frames[0], 0);
+  const auto& at = names().module_lock;
+  PythonWait wait;
+  wait.kind = Kind::module_lock;
+  wait.lock = lock;
+  wait.what = objects_.text(objects_.attribute(lock, at.name)).value_or("a module");
+  const auto owner = objects_.attribute(lock, at.owner);
+  if (const auto ident = objects_.integer(owner)) {
+    wait.thread = objects_.ident(*ident);
+  } else if (!is_none(owner)) {
+    throw FormatError("the owner of a module's lock is neither a thread's id nor None");
+  }
+  wait.call = "import " + wait.what;
+  wait.frame = caller(frames, 0);
+  return wait;
+}
+
+PythonWait WaitReader::condition_wait(const std::vector<RawFrame>& frames) {
   const auto timeout = frames_.argument(frames[0], 1);
+  PythonWait wait;
   wait.kind = Kind::condition;
   wait.what = "Condition";
   wait.call = "Condition.wait";
@@ -173,14 +195,30 @@ std::optional<PythonWait> WaitReader::wait(const std::vector<RawFrame>& frames) 
     wait.what = what;
     wait.call = call;
   };
-  switch (function(1).value_or(Function::condition_wait)) {
+  std::size_t outer = 1;
+  while (function(frames, outer) == Function::condition_wait_for) ++outer;
+  switch (function(frames, outer).value_or(Function::condition_wait)) {
     case Function::event_wait:
       waits_in(Kind::event, "Event", "Event.wait");
-      if (function(2) == Function::thread_start) wait.call = "Thread.start";
+      switch (function(frames, outer + 1).value_or(Function::event_wait)) {
+        case Function::thread_start: wait.call = "Thread.start"; break;
+        case Function::pool_result_wait:
+          waits_in(Kind::condition, "Condition (result of a pool)", "ApplyResult.wait");
+          break;
+        case Function::futures_wait:
+          waits_in(Kind::future, "Future", "concurrent.futures.wait");
+          break;
+        case Function::futures_as_completed:
+          waits_in(Kind::future, "Future", "concurrent.futures.as_completed");
+          break;
+        default: break;
+      }
       break;
     case Function::semaphore_acquire:
       waits_in(Kind::semaphore, "Semaphore", "Semaphore.acquire");
       break;
+    case Function::barrier_wait: waits_in(Kind::barrier, "Barrier", "Barrier.wait"); break;
+    case Function::future_result: waits_in(Kind::future, "Future", "Future.result"); break;
     case Function::queue_get: waits_in(Kind::queue, "Queue", "Queue.get"); break;
     case Function::queue_put: waits_in(Kind::queue, "Queue", "Queue.put"); break;
     case Function::queue_join: waits_in(Kind::queue, "Queue", "Queue.join"); break;
@@ -188,24 +226,74 @@ std::optional<PythonWait> WaitReader::wait(const std::vector<RawFrame>& frames) 
       waits_in(Kind::condition, "Condition (result of a pool)", "ApplyResult.wait");
       break;
     case Function::thread_join: {
-      const auto thread = frames_.argument(frames[1], 0);
-      waits_in(Kind::join, "a thread", "Thread.join");
-      wait.what =
-          objects_.text(objects_.attribute(thread, names().thread.name)).value_or("a thread");
-      wait.thread = ident_of(thread);
-      if (!wait.thread && !has_stopped(thread)) {
-        throw FormatError("threading does not know the thread that is joined");
-      }
+      const bool timed = wait.timed;
+      wait = join_of(frames_.argument(frames[outer], 0));
+      wait.timed = timed;
       break;
     }
     default: break;
   }
   wait.frame = caller(frames, 0);
-  wait.name = receiver(frames[wait.frame], wait.call.substr(wait.call.find('.') + 1));
+  wait.name = receiver(frames[wait.frame], method_of(wait.call));
   if (wait.timed) {
     wait.seconds_left = seconds_left(frames[0], timeout);
     find_loop(wait, frames);
   }
+  return wait;
+}
+
+std::optional<PythonWait> WaitReader::wait(const std::vector<RawFrame>& frames) {
+  if (frames.empty()) return std::nullopt;
+  for (std::size_t i = 0; i < std::min<std::size_t>(2, frames.size()); ++i) {
+    if (!function(frames, i) && waits_by_name(*frames[i].code, names())) {
+      throw FormatError("it waits in code of the library that no module there has");
+    }
+  }
+  PythonWait wait;
+  const auto take = [&](const Lock& lock) {
+    wait.kind = lock.kind;
+    wait.what = lock.what;
+    wait.lock = lock.address;
+    wait.thread = lock.owner;
+    wait.frame = caller(frames, 0);
+    wait.name = receiver(frames[wait.frame], "acquire");
+  };
+
+  const auto innermost = function(frames, 0);
+  if (innermost == Function::module_lock_acquire) return module_lock_wait(frames);
+  if (innermost == Function::rlock_acquire || innermost == Function::rlock_acquire_restore) {
+    const auto lock = lock_of(frames_.argument(frames[0], 0));
+    if (!lock) throw FormatError("the RLock that it takes has no lock of the type of locks");
+    take(*lock);
+    wait.call =
+        function(frames, 1) == Function::condition_wait ? "Condition.wait" : "RLock.acquire";
+    return wait;
+  }
+  const bool may_be_c = !names().rlock_restore.empty();
+  const auto callee = may_be_c ? frames_.callee(frames[0]) : std::nullopt;
+  const bool restores = callee && callee->name == names().rlock_restore;
+  if (innermost == Function::condition_wait && !restores) return condition_wait(frames);
+  if (callee && callee->name == names().simple_queue_get) {
+    wait.kind = Kind::queue;
+    wait.what = "SimpleQueue";
+    wait.call = "SimpleQueue.get";
+    wait.frame = caller(frames, 0);
+    wait.name = receiver(frames[wait.frame], "get");
+    return wait;
+  }
+  const auto lock = lock_being_taken(frames[0], wait.call);
+  if (!lock) return std::nullopt;
+  // Lib/threading.py of 3.x, Thread._wait_for_tstate_lock and _shutdown.
+  const auto ends = innermost == Function::thread_wait_for_end ? frames_.argument(frames[0], 0)
+                    : innermost == Function::exit_wait         ? thread_ended_by(lock->address)
+                                                               : Address{};
+  if (!ends.is_null()) {
+    wait = join_of(ends);
+    wait.frame = caller(frames, 0);
+    wait.name = receiver(frames[wait.frame], "join");
+    return wait;
+  }
+  take(*lock);
   return wait;
 }
 
@@ -245,7 +333,7 @@ std::string WaitReader::read_expression(const RawFrame& frame, std::size_t end,
   const auto& code = frame.code->bytes;
   for (std::size_t at = 0; at < std::min(end, code.size());) {
     const auto instruction = frames_.step(frame, at);
-    if (!instruction) break;
+    if (!instruction || instruction->start >= end) break;
     switch (instruction->opcode) {
       case Opcode::load_name:
       case Opcode::load_global: text = frames_.name_operand(frame, *instruction); break;
@@ -420,7 +508,7 @@ void WaitReader::add_acquired(const RawFrame& frame, PthreadId ident,
   std::size_t loaded = 0;
   for (std::size_t at = 0; at < end;) {
     const auto instruction = frames_.step(frame, at);
-    if (!instruction) break;
+    if (!instruction || instruction->start >= end) break;
     if (instruction->opcode == Opcode::load_attr) {
       method = frames_.name_operand(frame, *instruction);
       loaded = at;

@@ -46,6 +46,8 @@ class WaitReader {
   static Lock process_lock(Address semlock);
   /// The lock that an object is or wraps: a plain lock, an RLock, the lock of a Condition.
   std::optional<Lock> lock_of(Address object);
+  /// The same for a lock or an RLock of C.
+  std::optional<Lock> c_lock_of(Address object);
   /// The lock whose `acquire` or `__enter__` the frame is calling.
   std::optional<Lock> lock_being_taken(const RawFrame& frame, std::string& call);
   /// The object X of the first `X.release()` in the handler of a `finally` block, and its name.
@@ -71,6 +73,18 @@ class WaitReader {
   const std::string& expression(const RawFrame& frame, std::size_t end, std::string_view method);
   std::string read_expression(const RawFrame& frame, std::size_t end, std::string_view method);
   std::size_t caller(const std::vector<RawFrame>& frames, std::size_t from) const;
+  /// The wait for the thread that a frame of Thread.join or the like is about.
+  PythonWait join_of(Address thread);
+  /// The thread whose end releases that lock; null where there is none.
+  Address thread_ended_by(Address lock);
+  /// The wait of `_ModuleLock.acquire`, which is the innermost frame.
+  std::optional<PythonWait> module_lock_wait(const std::vector<RawFrame>& frames);
+  /// The wait of Condition.wait, which is the innermost frame.
+  PythonWait condition_wait(const std::vector<RawFrame>& frames);
+  [[nodiscard]] std::optional<Function> function(const std::vector<RawFrame>& frames,
+                                                 std::size_t i) const {
+    return i < frames.size() ? library_.function(frames[i].code_address) : std::nullopt;
+  }
 
   Objects& objects_;
   FrameReader& frames_;

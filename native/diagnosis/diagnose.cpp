@@ -108,16 +108,32 @@ class Judgement {
     const auto main = found_.main_thread();
     if (!main || !found_.waits(*main) || found_.facts(*main).exiting) return false;
     const auto graph = found_.graph();
-    const auto progress = graph.can_progress(TimeOuts::end_the_wait, true, {});
-    if (progress[*main]) return false;
-    // At the end of the waits for one certain thread is one that any other could wake.
-    auto last = *main;
-    for (Index steps = 0; graph.nodes()[last].by && steps < report_.threads.size(); ++steps) {
-      last = *graph.nodes()[last].by;
+    bool certain = true;
+    auto progress = graph.can_progress(TimeOuts::end_the_wait, true, {});
+    if (progress[*main]) {
+      // A housekeeping thread wakes up now and then, but ends nobody's wait.
+      progress = graph.can_progress(TimeOuts::are_ignored_on_the_path, true, {});
+      if (progress[*main]) return false;
+      certain = false;
     }
+    // At the end of the waits for one certain thread is one that any other could wake.
+    std::vector<Index> path{*main};
+    while (graph.nodes()[path.back()].by && path.size() <= report_.threads.size()) {
+      path.push_back(*graph.nodes()[path.back()].by);
+    }
+    const auto last = path.back();
     if (!graph.nodes()[last].any) return false;
-    if (last == *main && found_.signals_interrupt_waits) return false;
-    const auto cycle = graph.cycle_through(last, progress, {});
+    if (last == *main && found_.signals_interrupt_waits) {
+      // Programs wait so for a signal, whose handler then sets the Event.
+      if (found_.wait(last).kind == WaitKind::event) return false;
+      certain = false;
+    }
+    verdict().certain = certain;
+    // Who only waits for it is less to blame than those that wait as it does.
+    auto others = progress;
+    for (const auto i : path) others[i] = i != last;
+    auto cycle = graph.cycle_through(last, others, {});
+    if (cycle.empty()) cycle = graph.cycle_through(last, progress, {});
     if (cycle.empty()) {
       conclude_forsaken(last);
     } else {
@@ -229,8 +245,8 @@ class Judgement {
   void conclude_free() {
     verdict().kind = VerdictKind::free;
     verdict().summary = report_.import_lock_state == ImportLockState::never_used
-                            ? "The import lock has never been used, and nothing hangs"
-                            : "The import lock is free, and nothing hangs";
+                            ? "The import lock has never been used, and nothing is seen to hang"
+                            : "The import lock is free, and nothing is seen to hang";
     const auto main = found_.main_thread();
     verdict().summary += main ? fmt::format(": {}.", words_.waits_in_turn(*main)) : ".";
   }
@@ -410,7 +426,7 @@ class Judgement {
     if (is_program_lock(wait)) verdict().lock = name_of_lock(wait);
     // A handler of a signal may post a semaphore (POSIX, sem_post), and no other lock.
     const auto& native = found_.facts(i).native_lock;
-    verdict().certain = !native || native->kind != NativeLock::Kind::semaphore;
+    if (native && native->kind == NativeLock::Kind::semaphore) verdict().certain = false;
     verdict().summary =
         fmt::format("{} waits for {} that no living thread can {}.", label(found_.facts(i)),
                     phrase(wait), verb_that_ends(wait.kind));

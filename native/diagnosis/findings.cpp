@@ -237,7 +237,7 @@ void Findings::find_wait(Index i) {
     report.gil_waiters.push_back(*facts.lwp);
   } else if (futex && facts.native_lock) {
     wait = native_wait(i, *facts.native_lock);
-  } else if (blocked && facts.python) {
+  } else if (blocked) {
     wait.kind = kind_of((*call)->name);
     wait.what = facts.call_object.empty()
                     ? (*call)->name
@@ -266,7 +266,7 @@ Wait Findings::python_wait(Index i, const PythonWait& seen) const {
   wait.lock = seen.lock;
   if (seen.thread) {
     const auto by = by_ident(*seen.thread);
-    if (by && !is_left_behind(seen.lock, *by)) {
+    if (by && !is_namesake(seen) && !is_left_behind(seen.lock, *by)) {
       wait.lwp = facts(*by).lwp;
     } else {
       wait.orphaned =
@@ -281,6 +281,13 @@ Wait Findings::python_wait(Index i, const PythonWait& seen) const {
     }
   }
   return wait;
+}
+
+bool Findings::is_namesake(const PythonWait& wait) const {
+  if (wait.kind != PythonWait::Kind::module_lock) return false;
+  return std::ranges::any_of(report.module_locks, [&](const ModuleLockReport& lock) {
+    return lock.facts.address == wait.lock && !lock.facts.owner_shows_it;
+  });
 }
 
 Wait Findings::native_wait(Index i, const NativeLock& lock) const {
@@ -428,7 +435,7 @@ bool Findings::waits_before_import(Index i) const {
 
 void Findings::list_locks() {
   for (auto& lock : report.module_locks) {
-    if (lock.facts.owner) {
+    if (lock.facts.owner && lock.facts.owner_shows_it) {
       if (const auto by = by_ident(*lock.facts.owner)) lock.owner = facts(*by).lwp;
     }
   }

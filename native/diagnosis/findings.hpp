@@ -77,6 +77,8 @@ class Findings {
   void find_orphaned_gil();
   void find_wait(Index i);
   [[nodiscard]] Wait python_wait(Index i, const PythonWait& seen) const;
+  /// Whether the thread that has the id of the owner of the module lock waited for is another.
+  [[nodiscard]] bool is_namesake(const PythonWait& wait) const;
   [[nodiscard]] Wait native_wait(Index i, const NativeLock& lock) const;
   /// The one thread whose stack shows that it holds the plain lock that `waiter` waits for. A
   /// `with` block says more than a `finally`; what speaks for several threads speaks for none.

@@ -101,7 +101,10 @@ std::string Wording::uncertainty(const Cycle& cycle) const {
                        label(found_.facts(*timed)));
   }
   const auto outside = std::ranges::count_if(found_.report.threads, [](const ThreadReport& thread) {
-    return !thread.facts.python && !thread.waits_for;
+    const auto& waits = thread.waits_for;
+    return !thread.facts.python &&
+           (!waits || waits->kind == WaitKind::io || waits->kind == WaitKind::sleep ||
+            waits->kind == WaitKind::child_process);
   });
   if (outside > 0) {
     return fmt::format("{} outside Python could still end it.",

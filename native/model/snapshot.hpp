@@ -67,6 +67,9 @@ struct ModuleLockFacts {
   Address address;  ///< of the object: what PythonWait::lock is for those that wait for it
   std::optional<PthreadId> owner;
   int count = 0;  ///< how often the owner has taken it; 0 while it is handed over
+  /// Whether the thread of the owner's id shows on its stack that it imports the module. Ids are
+  /// reused: where it does not, that thread need not be the owner.
+  bool owner_shows_it = true;
 };
 
 /// A variable of a frame, its value written as repr() would, bounded in depth and length.

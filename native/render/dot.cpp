@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "render/escape.hpp"
+#include "render/names.hpp"
 
 namespace importlock {
 
@@ -75,7 +76,8 @@ class Picture {
   }
 
   [[nodiscard]] bool matters(const ThreadReport& thread) const {
-    return thread.waits_for || !thread.holds.empty() || wanted_.contains(*thread.facts.lwp);
+    return (thread.facts.python && thread.waits_for) || !thread.holds.empty() ||
+           wanted_.contains(*thread.facts.lwp);
   }
 
   void draw(const ThreadReport& thread) {
@@ -101,7 +103,8 @@ class Picture {
   }
 
   void draw_wait(Lwp lwp, const Wait& wait) {
-    std::vector<std::string> label{wait.kind == WaitKind::join ? "end of " + wait.what : wait.what};
+    std::vector<std::string> label{wait.kind == WaitKind::join ? "end of " + wait.what
+                                                               : short_name_of(wait)};
     if (!wait.because.empty()) label.push_back(wait.because);
     if (const auto next = next_in_cycle_.find(lwp); next != next_in_cycle_.end()) {
       edge(node_of(lwp), node_of(next->second), label, true);
@@ -109,8 +112,8 @@ class Picture {
       edge(node_of(lwp), node_of(*wait.lwp), label, false);
     } else {
       const auto what = fmt::format("what_{}", lwp);
-      out_ +=
-          fmt::format("  {} [shape=ellipse, style=solid, label={}];\n", what, quoted({wait.what}));
+      out_ += fmt::format("  {} [shape=ellipse, style=solid, label={}];\n", what,
+                          quoted({short_name_of(wait)}));
       label.erase(label.begin());
       edge(node_of(lwp), what, label, false);
     }

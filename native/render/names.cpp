@@ -41,4 +41,8 @@ std::string_view name_of(VerdictKind kind) {
               kind);
 }
 
+std::string short_name_of(const Wait& wait) {
+  return wait.kind == WaitKind::module_lock ? "module lock of " + wait.what : wait.what;
+}
+
 }  // namespace importlock

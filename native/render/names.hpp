@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "model/report.hpp"
@@ -13,5 +14,8 @@ std::string_view name_of(ImportLockState state);
 std::string_view name_of(GilState state);
 std::string_view name_of(WaitKind kind);
 std::string_view name_of(VerdictKind kind);
+
+/// What a thread waits for, in the fewest words: "import lock", "module lock of videoin".
+std::string short_name_of(const Wait& wait);
 
 }  // namespace importlock

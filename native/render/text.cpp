@@ -79,7 +79,7 @@ class TextReport {
       const auto why =
           wait.kind == WaitKind::join || wait.because.empty() ? "" : " (" + wait.because + ")";
       drawn += fmt::format("{} --{}{}--> ", name_or_lwp(thread->facts),
-                           wait.kind == WaitKind::join ? wait.because : wait.what, why);
+                           wait.kind == WaitKind::join ? wait.because : short_name_of(wait), why);
     }
     return first == nullptr ? "" : drawn + name_or_lwp(first->facts);
   }
@@ -126,7 +126,7 @@ class TextReport {
     }
     if (const auto& wait = thread.waits_for) {
       state += state.empty() ? "" : ", ";
-      state += "waits for " + wait->what;
+      state += "waits for " + short_name_of(*wait);
       if (!wait->because.empty()) state += " (" + wait->because + ")";
     }
     return state;
@@ -151,7 +151,7 @@ class TextReport {
     }
     const auto state = this->state(*alike.front());
     if (!facts.python) {
-      head += ": no Python";
+      head += ": no Python" + (state.empty() ? "" : ", " + state);
     } else if (!state.empty()) {
       head += ": " + state;
     } else if (facts.lwp) {
@@ -162,6 +162,11 @@ class TextReport {
     const auto shown = style_.frames == 0 ? number : std::min(style_.frames, number);
     for (std::size_t i = 0; i < shown; ++i) {
       const auto& frame = facts.frames[i];
+      if (const auto inside = of_importlib(facts.frames, i, shown); inside > 1) {
+        out_ += fmt::format("  ({} frames of importlib)\n", inside);
+        i += inside - 1;
+        continue;
+      }
       location("  ", frame);
       if (frame.source) cut("      " + escaped(frame.source->str()));
       for (const auto& variable : frame.locals) {
@@ -174,12 +179,23 @@ class TextReport {
     }
   }
 
+  /// How many frames from that one on, before `end`, are of the import system itself, which is
+  /// written in Python from 3.3 on and has no source at hand.
+  static std::size_t of_importlib(const std::vector<Frame>& frames, std::size_t from,
+                                  std::size_t end) {
+    auto at = from;
+    while (at < end && frames[at].file.str().starts_with("<frozen importlib.")) ++at;
+    return at - from;
+  }
+
   /// How many frames there are without those by which threading starts every thread.
   static std::size_t without_bootstrap(const std::vector<Frame>& frames) {
     auto number = frames.size();
-    for (const auto* const name : {"__bootstrap", "__bootstrap_inner", "run"}) {
-      if (number < 2 || frames[number - 1].function.str() != name ||
-          !frames[number - 1].file.str().ends_with("/threading.py")) {
+    // Lib/threading.py, class Thread: the names begin with two underscores in 2.7, one in 3.x.
+    for (const std::string_view name : {"_bootstrap", "_bootstrap_inner", "run"}) {
+      std::string_view function = number < 2 ? "" : frames[number - 1].function.str();
+      if (function.starts_with("__")) function.remove_prefix(1);
+      if (function != name || !frames[number - 1].file.str().ends_with("/threading.py")) {
         break;
       }
       --number;

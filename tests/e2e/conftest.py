@@ -21,7 +21,7 @@ def hang(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., har
     with contextlib.ExitStack() as processes:
 
         def start(name: str, interpreter, **options) -> harness.Process:
-            folder = tmp_path_factory.mktemp(name) / "run"
+            folder = tmp_path_factory.mktemp(name.replace("/", "-")) / "run"
             return processes.enter_context(
                 harness.started(name, interpreter, folder, **options)
             )
@@ -40,6 +40,7 @@ def _rows_of(title: str):
 
 
 verdict_table = _rows_of("verdicts, expected and got")
+verdict3_table = _rows_of("verdicts on Python 3, expected and got")
 build_table = _rows_of("builds, how the lock was found, and the verdicts")
 gdb_table = _rows_of("gdbs, the Python inside, the door, and the verdicts")
 fault_table = _rows_of("faults, and the verdicts that they changed")

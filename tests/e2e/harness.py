@@ -1,4 +1,4 @@
-"""Real Python 2.7 processes, real gdb and real cores for the end-to-end tests."""
+"""Real Python processes, real gdb and real cores for the end-to-end tests."""
 from __future__ import annotations
 
 import contextlib
@@ -52,13 +52,16 @@ _BUILT = {  # script and command
     "static": (("build_python27.sh", "--static"), None),
     "mutex": (("build_python27.sh", "--static"), "python2.7-mutex"),
     "musl": (("build_python27.sh", "--musl"), None),
+    "python3": (("python3.sh",), None),
+    "python3-shared": (("python3.sh", "--shared"), None),
 }
 
 
 @functools.cache
 def python(name: str) -> pathlib.Path:
     """The command that starts this interpreter; the first call may fetch and build it."""
-    output(FIXTURES / "bullseye.sh", timeout=600)
+    if not name.startswith("python3"):
+        output(FIXTURES / "bullseye.sh", timeout=600)
     if name == "musl" and not shutil.which("musl-gcc"):
         missing("no musl-gcc")
     if name in _BUILT:

@@ -30,7 +30,7 @@ void read_program(const ElfFile& file) {
   (void)file.mentioned(names);
   (void)file.debug_link();
   (void)file.mapped_files();
-  holds_python27(file);
+  holds_python(file);
   variables_by_symbols(file, file);
   variables_by_code(file);
 }

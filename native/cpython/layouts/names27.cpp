@@ -37,7 +37,7 @@ constexpr std::array places{
 
 constexpr std::array types{
     Names::Type{&Library::thread, "threading", "Thread"},
-    Names::Type{&Library::rlock, "threading", "_RLock"},
+    Names::Type{&Library::python_rlock, "threading", "_RLock"},
     Names::Type{&Library::condition, "threading", "_Condition"},
     Names::Type{&Library::process_lock, "multiprocessing.synchronize", "Lock"},
     Names::Type{&Library::process_rlock, "multiprocessing.synchronize", "RLock"},
@@ -66,18 +66,24 @@ constexpr std::array<std::string_view, 3> forks{"posix.fork", "posix.forkpty", "
 }  // namespace
 
 const Names python27_names{
+    .import_locking = ImportLocking::program,
     .places = places,
     .types = types,
+    .import_files = {},
     .waiting_code = waiting_code,
-    .thread = {"_Thread__ident", "_Thread__name", "_Thread__stopped"},
+    .thread = {"_Thread__ident", "_Thread__name", "_Thread__stopped", {}},
     .rlock = {"_RLock__block", "_RLock__owner"},
     .condition = {"_Condition__lock"},
+    .module_lock = {},
+    .simple_queue_get = {},
+    .rlock_restore = {},
     .lock_methods = "thread.lock.",
     .lock_exit = "thread.lock.__exit__",
     .import_function = "__builtin__.__import__",
     .acquire_import_lock = "imp.acquire_lock",
     .release_import_lock = "imp.release_lock",
     .getaddrinfo = "_socket.getaddrinfo",
+    .pickling = {},
     .importers = importers,
     .codec_users = codec_users,
     .forks = forks,

@@ -18,7 +18,7 @@ Layout python27_layout(unsigned word, bool pydebug, unsigned unicode_width) {
   at.unicode_width = unicode_width;
   at.object = {field(8, 4), field(16, 8)};
   at.interpreter_state = {0, plain(8, 4), plain(16, 8), plain(24, 12)};
-  at.thread_state = {0, plain(8, 4), plain(16, 8), plain(144, 80)};
+  at.thread_state = {0, plain(8, 4), plain(16, 8), plain(144, 80), std::nullopt};
   at.frame = {field(24, 12),  field(32, 16),  field(40, 20),  field(48, 24),  field(56, 28),
               field(64, 32),  field(80, 40),  field(112, 56), field(120, 60), field(124, 64),
               field(128, 68), field(132, 72), field(376, 312)};
@@ -31,13 +31,13 @@ Layout python27_layout(unsigned word, bool pydebug, unsigned unicode_width) {
   at.dict = {field(24, 12), field(32, 16), field(40, 20)};
   at.dict_entry = {0, plain(8, 4), plain(16, 8), plain(24, 12)};
   at.integer = {field(16, 8)};
-  at.long_integer = {field(24, 12)};
+  at.long_integer = {field(24, 12), Layout::Digits::signed_size};
   at.instance = {field(16, 8), field(24, 12)};
   at.class_object = {field(24, 12), field(32, 16)};
   at.method = {field(16, 8), field(24, 12)};
   at.c_function = {field(16, 8), field(24, 12), field(32, 16)};
-  at.type = {field(24, 12),   field(32, 16),   field(168, 84),
-             field(256, 128), field(264, 132), field(288, 144)};
+  at.type = {field(24, 12),   field(32, 16),   field(168, 84), field(256, 128),
+             field(264, 132), field(288, 144), field(360, 180)};
   at.tuple = {field(24, 12)};
   at.list = {field(24, 12)};
   at.function = {field(16, 8)};

@@ -152,14 +152,15 @@ Opcode opcode(unsigned number) {
 
 std::optional<Instruction> instruction_at(std::span<const std::byte> code, std::size_t offset) {
   std::uint32_t high = 0;
+  const auto start = offset;
   while (offset < code.size()) {
     const auto number = std::to_integer<std::uint8_t>(code[offset]);
-    if (number < have_argument) return Instruction{opcode(number), number, 0, offset + 1};
+    if (number < have_argument) return Instruction{opcode(number), number, 0, offset + 1, start};
     const auto argument = load<std::uint16_t>(code, offset + 1);
     if (!argument) return std::nullopt;
     offset += 3;
     if (number != extended_arg) {
-      return Instruction{opcode(number), number, (high << 16) | *argument, offset};
+      return Instruction{opcode(number), number, (high << 16) | *argument, offset, start};
     }
     high = *argument;
   }

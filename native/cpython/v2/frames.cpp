@@ -90,7 +90,7 @@ std::vector<Block> Python2Frames::blocks(const RawFrame& frame) {
       throw FormatError("a frame's block stack is damaged");
     }
     blocks.push_back(
-        {kind_of(type), static_cast<std::size_t>(handler), static_cast<std::size_t>(level)});
+        {kind_of(type), static_cast<std::size_t>(handler), static_cast<std::size_t>(level), 0});
   }
   return blocks;
 }
@@ -121,19 +121,29 @@ int Python2Frames::line_at(const Code& code, int offset) const {
   return line;
 }
 
-std::optional<CallShape> Python2Frames::call_shape(const Instruction& instruction) const {
-  const auto above = v2::values_above_callee(instruction);
-  return above ? std::optional(CallShape{*above, *above}) : std::nullopt;
+bool Python2Frames::is_call(const Instruction& instruction) const {
+  return v2::values_above_callee(instruction).has_value();
 }
 
-Address Python2Frames::local(const RawFrame& frame, const Instruction& load) {
-  const auto word = objects().layout().word;
-  if (load.opcode == Opcode::load_fast) {
-    if (load.argument >= frame.code->locals) return {};
-    return objects().pointer(frame.fast_locals + std::uint64_t{load.argument} * word);
-  }
-  const auto cell = objects().pointer(frame.fast_locals +
-                                      (std::uint64_t{frame.code->locals} + load.argument) * word);
+std::optional<Callee> Python2Frames::called(const RawFrame& frame, const Instruction& instruction,
+                                            int depth) {
+  const int above = v2::values_above_callee(instruction).value_or(0);
+  const int slot = depth - above - 1;
+  if (slot < 0) return std::nullopt;
+  const auto place = static_cast<std::size_t>(slot);
+  auto callee = c_function(stack_slot(frame, place));
+  if (callee && above > 0) callee->first_argument = stack_slot(frame, place + 1);
+  return callee;
+}
+
+Address Python2Frames::local(const RawFrame& frame, std::size_t index) {
+  if (index >= frame.code->locals) return {};
+  return objects().pointer(frame.fast_locals + std::uint64_t{index} * objects().layout().word);
+}
+
+Address Python2Frames::cell(const RawFrame& frame, std::size_t index) {
+  const auto cell = objects().pointer(
+      frame.fast_locals + (std::uint64_t{frame.code->locals} + index) * objects().layout().word);
   if (!objects().is(cell, objects().types().cell)) return {};
   return objects().pointer(cell + objects().layout().cell.ob_ref);
 }

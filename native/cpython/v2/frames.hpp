@@ -11,6 +11,7 @@ class Python2Frames : public FrameReader {
 
   std::vector<Block> blocks(const RawFrame& frame) override;
   [[nodiscard]] bool enters(const Instruction& instruction, const Block& block) const override;
+  Address local(const RawFrame& frame, std::size_t index) override;
 
  protected:
   void read_code(Address address, Code& code) override;
@@ -19,8 +20,10 @@ class Python2Frames : public FrameReader {
                                                           std::size_t offset) const override;
   [[nodiscard]] std::vector<int> depths_at(const Code& code, std::size_t offset) const override;
   [[nodiscard]] int line_at(const Code& code, int offset) const override;
-  [[nodiscard]] std::optional<CallShape> call_shape(const Instruction& instruction) const override;
-  Address local(const RawFrame& frame, const Instruction& load) override;
+  [[nodiscard]] bool is_call(const Instruction& instruction) const override;
+  std::optional<Callee> called(const RawFrame& frame, const Instruction& instruction,
+                               int depth) override;
+  Address cell(const RawFrame& frame, std::size_t index) override;
 };
 
 }  // namespace importlock

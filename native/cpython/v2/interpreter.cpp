@@ -57,14 +57,13 @@ std::optional<PthreadId> gil_holder(Objects& objects, const Interpreter& interpr
 }
 
 constexpr Version version{
-    .names = &python27_names,
-    .objects = [](Memory& memory, const Layout& layout,
-                  const TypeObjects& types) -> std::unique_ptr<Objects> {
-      return std::make_unique<Python2Objects>(memory, layout, types);
+    .objects = [](Memory& memory, const Interpreter& interpreter) -> std::unique_ptr<Objects> {
+      return std::make_unique<Python2Objects>(memory, interpreter.layout, interpreter.types);
     },
-    .frames = [](Objects& objects) -> std::unique_ptr<FrameReader> {
+    .frames = [](Objects& objects, const Interpreter&) -> std::unique_ptr<FrameReader> {
       return std::make_unique<Python2Frames>(objects);
     },
+    .signals_interrupt_waits = false,
     .gil_lock = gil_lock,
     .gil_holder = gil_holder,
 };
@@ -101,6 +100,7 @@ Interpreter interpreter_in(PythonImage image, const Target& target,
                            std::vector<std::string>& problems) {
   Interpreter found;
   found.version = &version;
+  found.names = &python27_names;
   found.architecture = target.architecture;
   found.image = image.path;
   found.bias = image.bias;

@@ -18,13 +18,7 @@ constexpr std::uint64_t most_probes = 10'000;       // a lookup takes one or two
 
 std::optional<std::string> Python2Objects::read_text(Address object, std::size_t most) {
   const auto type = type_of(object);
-  if (type == types().bytes) {
-    const auto size = pointer(object + layout().object.ob_size).value();
-    if (size > longest_string) throw LimitError("a str of the target claims an absurd length");
-    std::string result(std::min<std::size_t>(size, most), '\0');
-    memory().read(object + layout().bytes.ob_sval, std::as_writable_bytes(std::span(result)));
-    return result;
-  }
+  if (type == types().bytes) return raw_text(object, most);
   if (type == types().unicode) {
     const auto length = pointer(object + layout().unicode.length).value();
     if (length > longest_string)

@@ -1,0 +1,101 @@
+#include "cpython/layouts/python3.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "cpython/layouts/names3.hpp"
+#include "cpython/layouts/opcodes3.hpp"
+
+namespace importlock {
+
+namespace {
+
+// Measured with gdb's ptype on 3.6.15, 3.7.16, 3.8.18, 3.9.18, 3.10.13, 3.11.7, 3.12.1 and 3.13.0,
+// on x86-64; 3.11's on Debian's 3.11.2 too. Sources: Include/cpython/*.h, Include/internal/*.h,
+// Modules/_threadmodule.c, Modules/_queuemodule.c.
+
+/// What is alike from 3.6 to 3.13.
+constexpr Layout common() {
+  Layout at;
+  at.object = {8, 16};
+  at.thread_state.next = 8;
+  at.thread_state.interp = 16;
+  at.bytes = {24, 32};
+  at.flexible_unicode = {16, 24, 32, 48, 72, 72};
+  at.split_dict = {32, 40};
+  at.method = {16, 24};
+  at.c_function = {16, 24, 32};
+  at.method_descriptor = {16, 40};
+  at.type = {24, 32, 168, 256, 264, 288, 360};
+  at.tuple = {24};
+  at.list = {24};
+  at.module = {16};
+  at.cell = {16};
+  at.call_iterator = {16};
+  at.weakref = {16};
+  at.lock = {16};
+  at.rlock = {16, 24, 32};
+  at.simple_queue = {16};
+  at.gil = {8, 16, 32, 48};
+  at.long_integer = {24, Layout::Digits::signed_size};
+  at.managed.family = Layout::Attributes::dictoffset;
+  return at;
+}
+
+/// What is alike from 3.11 on.
+constexpr Layout adaptive() {
+  auto at = common();
+  at.dict_keys = {Layout::DictKeys::kinds, 0, 8, 9, 10, 24, 32};
+  at.function = {48};
+  at.lines = Layout::Lines::locations;
+  return at;
+}
+
+constexpr Layout layout_of_311() {
+  auto at = adaptive();
+  at.interpreter_state = {0, 16, 888, 904};
+  at.thread_state.frame = 56;
+  at.thread_state.thread_id = 152;
+  at.thread_state.native_thread_id = 160;
+  at.cframe.current_frame = 8;
+  at.interpreter_frame = {32, 8, 24, 48, 56, 64, 69, 72};
+  at.code.co_argcount = 56;
+  at.code.co_nlocals = 80;
+  at.code.co_stacksize = 68;
+  at.code.co_consts = 24;
+  at.code.co_names = 32;
+  at.code.co_filename = 112;
+  at.code.co_name = 120;
+  at.code.co_firstlineno = 72;
+  at.code.co_lnotab = 136;
+  at.adaptive_code = {184, 76, 96, 104, 40};
+  at.managed = {Layout::Attributes::values_before, 872, 0};
+  at.runtime = {40, 360, 576, 0, 0};
+  return at;
+}
+
+constexpr std::array tables{
+    Python3{11, layout_of_311(), &python3_names, &python311_opcodes, 166'688},
+};
+
+}  // namespace
+
+const Python3* python3_table(unsigned minor) {
+  const auto* const found = std::ranges::find(tables, minor, &Python3::minor);
+  return found == tables.end() ? nullptr : found;
+}
+
+std::optional<unsigned> minor_of_runtime(std::uint64_t size) {
+  const auto* const found = std::ranges::find(tables, size, &Python3::runtime_size);
+  return found == tables.end() ? std::nullopt : std::optional(found->minor);
+}
+
+std::string python3_versions() {
+  std::string text = "2.7";
+  for (const auto& table : tables) {
+    text += (&table == &tables.back() ? " and 3." : ", 3.") + std::to_string(table.minor);
+  }
+  return text;
+}
+
+}  // namespace importlock

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "cpython/layout.hpp"
+#include "cpython/names.hpp"
+#include "cpython/opcode_table.hpp"
+
+namespace importlock {
+
+/// One minor version of CPython 3, on 64 bits, as released: not pydebug, with the GIL.
+struct Python3 {
+  unsigned minor;
+  Layout layout;
+  const Names* names;
+  const OpcodeTable* opcodes;
+  std::uint64_t runtime_size;  ///< of _PyRuntime, which tells the version of 3.7 to 3.10
+};
+
+/// The table of that minor version; null where there is none.
+const Python3* python3_table(unsigned minor);
+
+/// The minor version whose _PyRuntime has that many bytes; nothing where none has.
+std::optional<unsigned> minor_of_runtime(std::uint64_t size);
+
+/// The versions that there are tables for, in words: "2.7 and 3.11".
+std::string python3_versions();
+
+}  // namespace importlock

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <utility>
+
+#include "cpython/bytecode.hpp"
+
+namespace importlock {
+
+/// Where the instruction after an opcode of that kind can be.
+enum class Flow : std::uint8_t {
+  next,
+  jump_forward,   ///< always
+  jump_backward,  ///< always
+  may_jump_forward,
+  may_jump_backward,
+  end,
+};
+
+/// How an opcode's argument changes the depth of the value stack beyond `effect`.
+enum class ByArgument : std::uint8_t {
+  none,
+  adds,       ///< the argument
+  subtracts,  ///< the argument
+  subtracts_twice,
+  low_bit_adds,
+  low_bit_subtracts,
+  slice,     ///< BUILD_SLICE: a third of three
+  format,    ///< FORMAT_VALUE: one less with a format
+  function,  ///< MAKE_FUNCTION: one less for each of four
+  unpack,    ///< UNPACK_EX: those before and after the rest
+};
+
+/// An opcode of one version, by its number.
+struct OpcodeRow {
+  std::uint8_t number;
+  Opcode meaning;
+  std::uint8_t caches;  ///< units of inline cache after it
+  std::int8_t effect;   ///< on the depth of the value stack where it goes on to the next
+  ByArgument by_argument;
+  Flow flow;
+  std::int8_t jump_effect;  ///< on the same where it jumps
+};
+
+/// The opcodes of one version: what a compiler writes, and the specialised ones that replace these
+/// in memory, each with the one that it stands for (_PyOpcode_Deopt).
+struct OpcodeTable {
+  std::uint8_t extended_arg;
+  std::span<const OpcodeRow> rows;
+  std::span<const std::pair<std::uint8_t, std::uint8_t>> specialised;
+};
+
+}  // namespace importlock

@@ -1,0 +1,38 @@
+#pragma once
+
+#include "cpython/frames.hpp"
+#include "cpython/v3/opcodes.hpp"
+
+namespace importlock {
+
+/// The frames of CPython 3.11 and later: `_PyInterpreterFrame`, code with inline caches, exception
+/// and location tables.
+class AdaptiveFrames : public FrameReader {
+ public:
+  AdaptiveFrames(Objects& objects, const OpcodeTable& opcodes)
+      : FrameReader(objects), opcodes_(opcodes) {}
+
+  std::vector<Block> blocks(const RawFrame& frame) override;
+  [[nodiscard]] bool enters(const Instruction& instruction, const Block& block) const override;
+  Address local(const RawFrame& frame, std::size_t index) override;
+
+ protected:
+  void read_code(Address address, Code& code) override;
+  RawFrame read_frame(Address address) override;
+  [[nodiscard]] std::optional<Instruction> instruction_at(const Code& code,
+                                                          std::size_t offset) const override;
+  [[nodiscard]] std::vector<int> depths_at(const Code& code, std::size_t offset) const override;
+  [[nodiscard]] int line_at(const Code& code, int offset) const override;
+  [[nodiscard]] bool is_call(const Instruction& instruction) const override;
+  std::optional<Callee> called(const RawFrame& frame, const Instruction& instruction,
+                               int depth) override;
+  Address cell(const RawFrame& frame, std::size_t index) override;
+
+ private:
+  [[nodiscard]] Block::Kind kind_of_handler(const Code& code, std::size_t handler) const;
+  [[nodiscard]] static bool ends_in_a_cell(const Code& code, std::size_t index);
+
+  v3::Opcodes opcodes_;
+};
+
+}  // namespace importlock

@@ -1,0 +1,168 @@
+#include "cpython/v3/interpreter.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <optional>
+#include <string_view>
+
+#include "base/error.hpp"
+#include "cpython/layouts/python3.hpp"
+#include "cpython/v3/frames.hpp"
+#include "cpython/v3/layout_check.hpp"
+#include "cpython/v3/objects.hpp"
+
+namespace importlock::v3 {
+
+namespace {
+
+struct TypeSymbol {
+  std::string_view symbol;
+  Address TypeObjects::*member;
+};
+constexpr std::array<TypeSymbol, 18> type_symbols{{
+    {"PyType_Type", &TypeObjects::type},
+    {"PyCode_Type", &TypeObjects::code},
+    {"PyFrame_Type", &TypeObjects::frame},
+    {"PyBytes_Type", &TypeObjects::bytes},
+    {"PyUnicode_Type", &TypeObjects::unicode},
+    {"PyDict_Type", &TypeObjects::dict},
+    {"PyBool_Type", &TypeObjects::boolean},
+    {"PyLong_Type", &TypeObjects::long_integer},
+    {"PyFunction_Type", &TypeObjects::function},
+    {"PyMethod_Type", &TypeObjects::method},
+    {"PyCFunction_Type", &TypeObjects::c_function},
+    {"PyCMethod_Type", &TypeObjects::c_method},  // since 3.9: METH_METHOD
+    {"PyCallIter_Type", &TypeObjects::call_iterator},
+    {"PyMethodDescr_Type", &TypeObjects::method_descriptor},
+    {"PyModule_Type", &TypeObjects::module},
+    {"PyTuple_Type", &TypeObjects::tuple},
+    {"PyList_Type", &TypeObjects::list},
+    {"PyCell_Type", &TypeObjects::cell},
+}};
+
+constexpr std::string_view runtime_symbol = "_PyRuntime";
+constexpr std::string_view version_symbol = "Py_Version";
+
+/// The minor version of the CPython 3 in an image; nothing where it cannot be told.
+std::optional<unsigned> minor_version(const PythonImage& image) {
+  // Python/pylifecycle.c of 3.11 and later: PY_VERSION_HEX in a constant.
+  if (const auto found = image.exported.find(version_symbol); found != image.exported.end()) {
+    if (const auto hex = image.file->initial_value(found->second.front().address, 8)) {
+      return static_cast<unsigned>(*hex >> 16) & 0xff;
+    }
+  }
+  const auto runtime = image.exported.find(runtime_symbol);
+  if (runtime == image.exported.end()) return 6;
+  return minor_of_runtime(runtime->second.front().size);
+}
+
+const Python3& table_of(const PythonImage& image, const Target& target) {
+  const auto minor = minor_version(image);
+  const auto name = minor ? fmt::format("CPython 3.{}", *minor) : "a CPython 3 of unknown version";
+  if (target.architecture != Architecture::x86_64) {
+    throw TargetError(fmt::format("the target runs {} ({}) on {}; CPython 3 is read on x86_64 only",
+                                  name, image.path, name_of(target.architecture)));
+  }
+  const auto* const table = minor ? python3_table(*minor) : nullptr;
+  if (table == nullptr) {
+    throw TargetError(
+        fmt::format("the target runs {} ({}), which py-importlock does not read; it "
+                    "reads {}",
+                    name, image.path, python3_versions()));
+  }
+  return *table;
+}
+
+LockFacts gil_lock(Objects& objects, const Interpreter& interpreter) {
+  const auto& at = objects.layout().gil;
+  const auto gil = require(interpreter.variables.interpreter_lock);
+  LockFacts facts;
+  facts.address = gil + at.cond;
+  facts.size = at.cond_size;
+  // Python/ceval_gil.h: struct _gil_runtime_state; -1 until it is created.
+  facts.locked = objects.memory().value<std::int32_t>(gil + at.locked) == 1;
+  return facts;
+}
+
+std::optional<PthreadId> gil_holder(Objects& objects, const Interpreter& interpreter) {
+  const auto& at = objects.layout().gil;
+  const auto gil = require(interpreter.variables.interpreter_lock);
+  if (objects.memory().value<std::int32_t>(gil + at.locked) != 1) return std::nullopt;
+  // last_holder names the last one even where nobody has it.
+  const auto state = objects.pointer(gil + at.last_holder);
+  return state.is_null() ? std::nullopt : std::optional(ident_of(objects, state));
+}
+
+constexpr Version adaptive{
+    .objects = [](Memory& memory, const Interpreter& interpreter) -> std::unique_ptr<Objects> {
+      return std::make_unique<Python3Objects>(memory, interpreter.layout, interpreter.types);
+    },
+    .frames = [](Objects& objects, const Interpreter& interpreter) -> std::unique_ptr<FrameReader> {
+      return std::make_unique<AdaptiveFrames>(objects, *interpreter.opcodes);
+    },
+    .signals_interrupt_waits = true,
+    .gil_lock = gil_lock,
+    .gil_holder = gil_holder,
+};
+
+}  // namespace
+
+std::vector<std::string_view> exported_names() {
+  std::vector<std::string_view> names{runtime_symbol, version_symbol};
+  for (const auto& type : type_symbols) names.push_back(type.symbol);
+  return names;
+}
+
+bool is_initialised(const Target& target, const PythonImage& image) {
+  const auto runtime = image.exported.find(runtime_symbol);
+  const auto minor = minor_version(image);
+  const auto* const table = minor ? python3_table(*minor) : nullptr;
+  // Nothing says that it is not.
+  if (runtime == image.exported.end() || table == nullptr) return true;
+  const auto head =
+      image.bias + runtime->second.front().address + table->layout.runtime.interpreters_head;
+  try {
+    return target.memory->value<std::uint64_t>(head) != 0;
+  } catch (const FaultError&) {
+    return true;
+  }
+}
+
+Interpreter interpreter_in(PythonImage image, const Target& target,
+                           std::vector<std::string>& problems) {
+  const auto& table = table_of(image, target);
+  Interpreter found;
+  found.version = &adaptive;
+  found.names = table.names;
+  found.opcodes = table.opcodes;
+  found.architecture = target.architecture;
+  found.image = image.path;
+  found.bias = image.bias;
+  found.layout = table.layout;
+  for (const auto& [symbol, member] : type_symbols) {
+    found.types.*member =
+        address_of(image.exported, image.bias, symbol).optional().value_or(Address{});
+  }
+  found.variables = find_import_lock(*image.file, image.bias, found.lock_kind, target, problems);
+  if (const auto runtime = address_of(image.exported, image.bias, runtime_symbol)) {
+    const auto& at = table.layout.runtime;
+    found.variables.interp_head = *runtime + at.interpreters_head;
+    found.variables.interpreter_lock = *runtime + at.gil;
+    if (at.tstate_current != 0) {
+      found.variables.py_thread_state_current = *runtime + at.tstate_current;
+    }
+  } else {
+    found.variables.interp_head = found.variables.interpreter_lock = Missing{runtime.why()};
+  }
+  found.file = std::move(image.file);
+  found.lock_kind =
+      lock_kind_of(*target.memory, *found.file, found.architecture, {found.variables.import_lock});
+  if (const auto why = contradiction(*target.memory, found, table.minor); !why.empty()) {
+    throw TargetError(fmt::format("{} is CPython 3.{}, but not laid out as that is: {}",
+                                  found.image, table.minor, why));
+  }
+  return found;
+}
+
+}  // namespace importlock::v3

@@ -1,0 +1,69 @@
+#include "cpython/v3/layout_check.hpp"
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "cpython/objects.hpp"
+
+namespace importlock::v3 {
+
+namespace {
+
+constexpr int most_interpreters = 100;
+constexpr int most_thread_states = 1000;
+
+void expect(bool holds, const char* what) {
+  if (!holds) throw FormatError(what);
+}
+
+void check_thread_states(Objects& objects, Address interpreter) {
+  const auto& at = objects.layout().thread_state;
+  auto state = objects.pointer(interpreter + objects.layout().interpreter_state.tstate_head);
+  for (int i = 0; i < most_thread_states && !state.is_null(); ++i) {
+    expect(objects.pointer(state + at.interp) == interpreter,
+           "a PyThreadState's interp does not lead back to its interpreter");
+    state = objects.pointer(state + at.next);
+  }
+}
+
+/// Python/pylifecycle.c: sys.hexversion is PY_VERSION_HEX.
+void check_version(Objects& objects, Address interpreter, unsigned minor) {
+  const auto& at = objects.layout().interpreter_state;
+  const auto modules = objects.pointer(interpreter + at.modules);
+  expect(objects.is(modules, objects.types().dict), "an interpreter's modules is no dict");
+  expect(!objects.item(modules, "sys").is_null(), "its modules have no sys");
+  const auto sys = objects.pointer(interpreter + at.sysdict);
+  const auto version = objects.integer(objects.item(sys, "hexversion"));
+  expect(version.has_value(), "sys has no hexversion");
+  if ((*version >> 16) != (3 << 8 | static_cast<std::int64_t>(minor))) {
+    throw FormatError(
+        fmt::format("its sys.hexversion is {}", to_hex(static_cast<std::uint64_t>(*version))));
+  }
+}
+
+}  // namespace
+
+std::string contradiction(Memory& memory, const Interpreter& interpreter, unsigned minor) {
+  const auto reader = interpreter.version->objects(memory, interpreter);
+  auto& objects = *reader;
+  try {
+    const auto head = require(interpreter.variables.interp_head);
+    // _PyRuntime.interpreters has `main` after `head` (Include/internal/pycore_runtime.h).
+    const auto main = objects.pointer(head + objects.layout().word);
+    bool main_is_listed = false;
+    auto state = objects.pointer(head);
+    expect(!state.is_null(), "it has no interpreter");
+    for (int i = 0; i < most_interpreters && !state.is_null(); ++i) {
+      main_is_listed = main_is_listed || state == main;
+      check_thread_states(objects, state);
+      state = objects.pointer(state + objects.layout().interpreter_state.next);
+    }
+    expect(main_is_listed, "the main interpreter is not in the list of interpreters");
+    check_version(objects, main, minor);
+    return {};
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
+}  // namespace importlock::v3

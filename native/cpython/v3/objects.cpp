@@ -1,0 +1,207 @@
+#include "cpython/v3/objects.hpp"
+
+#include <algorithm>
+
+#include "base/bytes.hpp"
+#include "base/error.hpp"
+#include "cpython/utf8.hpp"
+
+namespace importlock {
+
+namespace {
+
+constexpr std::uint64_t longest_string = 1 << 24;
+constexpr std::uint64_t most_dict_entries = 1 << 22;  // sys.modules of a huge program: some 2^14
+constexpr std::uint64_t most_log2_size = 40;
+constexpr std::uint64_t most_attributes = 1 << 16;
+
+// Include/object.h.
+constexpr std::uint64_t inline_values_flag = 1 << 2;
+constexpr std::uint64_t managed_dict_flag = 1 << 4;
+
+/// PyASCIIObject.state (Include/cpython/unicodeobject.h).
+struct UnicodeState {
+  std::uint64_t width;
+  bool compact, ascii;
+};
+
+UnicodeState unicode_state(std::uint32_t bits) {
+  return {(bits >> 2) & 7, (bits & (1U << 5)) != 0, (bits & (1U << 6)) != 0};
+}
+
+}  // namespace
+
+std::optional<std::string> Python3Objects::read_text(Address object, std::size_t most) {
+  if (type_of(object) != types().unicode) return std::nullopt;
+  const auto& at = layout().flexible_unicode;
+  // Length and state at once.
+  const auto head = memory().bytes(object, at.state + sizeof(std::uint32_t));
+  const auto length = load<std::uint64_t>(head, at.length).value_or(0);
+  const auto state = unicode_state(load<std::uint32_t>(head, at.state).value_or(0));
+  if (length > longest_string) throw LimitError("a str of the target claims an absurd length");
+  if (state.width != 1 && state.width != 2 && state.width != 4) {
+    throw FormatError("a str of the target is of no kind that there is");
+  }
+  const auto start = !state.compact ? pointer(object + at.data)
+                     : state.ascii  ? object + at.ascii_data
+                                    : object + at.compact_data;
+  const auto count = std::min<std::size_t>(length, most);
+  if (state.ascii) {
+    std::string result(count, '\0');
+    memory().read(start, std::as_writable_bytes(std::span(result)));
+    return result;
+  }
+  const auto bytes = memory().bytes(start, count * state.width);
+  std::string result;
+  for (std::size_t i = 0; i < count; ++i) {
+    append_utf8(result, state.width == 1   ? *load<std::uint8_t>(bytes, i)
+                        : state.width == 2 ? *load<std::uint16_t>(bytes, i * 2)
+                                           : *load<std::uint32_t>(bytes, i * 4));
+  }
+  return result;
+}
+
+std::uint64_t Python3Objects::length(Address object) {
+  const bool text = is(object, types().unicode);
+  return pointer(object + (text ? layout().flexible_unicode.length : layout().object.ob_size))
+      .value();
+}
+
+std::optional<std::int64_t> Python3Objects::integer(Address object) {
+  if (object.is_null()) return std::nullopt;
+  const auto type = type_of(object);
+  if (type != types().long_integer && type != types().boolean) return std::nullopt;
+  const auto& at = layout().long_integer;
+  const auto size = signed_word(object + layout().object.ob_size);
+  auto digits = static_cast<std::uint64_t>(size);
+  bool negative = size < 0;
+  if (at.family == Layout::Digits::tag) {
+    // Include/cpython/longintrepr.h of 3.12: the sign in the two lowest bits, 2 where negative.
+    negative = (digits & 3) == 2;
+    digits >>= 3;
+  } else if (negative) {
+    digits = 0 - digits;
+  }
+  return long_of_digits(object + at.ob_digit, digits, negative);
+}
+
+Python3Objects::Keys Python3Objects::keys_at(Address keys) {
+  const auto& at = layout().dict_keys;
+  Keys result;
+  result.number = memory().value<std::uint64_t>(keys + at.dk_nentries);
+  if (result.number > most_dict_entries) {
+    throw LimitError("a dict of the target claims an absurd size");
+  }
+  const std::uint64_t word = layout().word;
+  std::uint64_t index_bytes = 0;
+  bool hashes = true;
+  if (at.family == Layout::DictKeys::sized) {
+    const auto size = memory().value<std::uint64_t>(keys + at.dk_size);
+    index_bytes = size * (size <= 0xff ? 1 : size <= 0xffff ? 2 : size <= 0xffff'ffff ? 4 : 8);
+  } else {
+    const auto log2 = memory().value<std::uint8_t>(keys + at.dk_log2_index_bytes);
+    if (log2 > most_log2_size) throw FormatError("a dict of the target claims an absurd size");
+    index_bytes = std::uint64_t{1} << log2;
+    // DICT_KEYS_GENERAL is 0; the others have str keys alone, and leave their hashes to these.
+    hashes = memory().value<std::uint8_t>(keys + at.dk_kind) == 0;
+  }
+  result.entries = keys + at.dk_indices + index_bytes;
+  result.key = hashes ? word : 0;
+  result.value = result.key + word;
+  result.entry_size = result.value + word;
+  return result;
+}
+
+void Python3Objects::for_each_entry(
+    const Keys& keys, const std::function<bool(std::uint64_t, Address, Address)>& visit) {
+  constexpr std::uint64_t at_once = 1024;
+  for (std::uint64_t first = 0; first < keys.number; first += at_once) {
+    const auto count = std::min(at_once, keys.number - first);
+    const auto bytes =
+        memory().bytes(keys.entries + first * keys.entry_size, count * keys.entry_size);
+    const auto word = [&](std::uint64_t at) { return Address{*load<std::uint64_t>(bytes, at)}; };
+    for (std::uint64_t i = 0; i < count; ++i) {
+      const auto entry = i * keys.entry_size;
+      if (!visit(first + i, word(entry + keys.key), word(entry + keys.value))) return;
+    }
+  }
+}
+
+void Python3Objects::for_each_item(Address dict,
+                                   const std::function<bool(Address, Address)>& visit) {
+  if (!derives_from(dict, types().dict)) return;
+  const auto keys = keys_at(pointer(dict + layout().split_dict.ma_keys));
+  const auto values = pointer(dict + layout().split_dict.ma_values);
+  for_each_entry(keys, [&](std::uint64_t index, Address key, Address value) {
+    if (!values.is_null()) {
+      value = pointer(values + layout().managed.values + index * layout().word);
+    }
+    // A deleted entry has no value, nor has one of a split table whose instance lacks it.
+    return value.is_null() || visit(key, value);
+  });
+}
+
+Address Python3Objects::dict_of_type(Address type) {
+  const auto dict = pointer(type + layout().type.tp_dict);
+  return dict;
+}
+
+Python3Objects::Attributes Python3Objects::attributes_of(Address object) {
+  if (object.is_null()) return {};
+  const auto type = type_of(object);
+  if (type == types().module) return {pointer(object + layout().module.md_dict), {}};
+  if (derives_from(object, types().type)) return {dict_of_type(object), {}};
+  const auto flags = pointer(type + layout().type.tp_flags).value();
+  const std::uint64_t word = layout().word;
+  const auto before = [&](std::uint64_t words) {
+    return pointer(Address{object.value() - words * word});
+  };
+  if ((flags & managed_dict_flag) != 0) {
+    switch (layout().managed.family) {
+      case Layout::Attributes::values_before: {
+        // Include/internal/pycore_object.h of 3.11, _PyObject_ValuesPointer, _ManagedDictPointer.
+        const auto dict = before(3);
+        return {dict, dict.is_null() ? before(4) : Address{}};
+      }
+      case Layout::Attributes::values_or_dict: {
+        // The same of 3.12, PyDictOrValues: the lowest bit marks values.
+        const auto either = before(3);
+        if ((either.value() & 1) == 0) return {either, {}};
+        return {{}, either + 1};
+      }
+      case Layout::Attributes::inline_values: {
+        const auto dict = before(3);
+        const bool within = dict.is_null() && (flags & inline_values_flag) != 0;
+        const auto size = pointer(type + layout().type.tp_basicsize).value();
+        return {dict, within ? object + size : Address{}};
+      }
+      case Layout::Attributes::dictoffset: break;
+    }
+  }
+  const auto offset = signed_word(type + layout().type.tp_dictoffset);
+  // A negative offset counts from the end of a variable-sized object; none that we look at has one.
+  if (offset <= 0) return {};
+  return {pointer(object + static_cast<std::uint64_t>(offset)), {}};
+}
+
+Address Python3Objects::dict_of(Address object) { return attributes_of(object).dict; }
+
+Address Python3Objects::attribute(Address object, std::string_view name) {
+  const auto held = attributes_of(object);
+  if (!held.values.is_null()) return value_of(object, held.values, name);
+  return item(held.dict, name);
+}
+
+Address Python3Objects::value_of(Address object, Address values, std::string_view name) {
+  auto keys = keys_at(pointer(type_of(object) + layout().managed.ht_cached_keys));
+  keys.number = std::min(keys.number, most_attributes);
+  Address result;
+  for_each_entry(keys, [&](std::uint64_t index, Address key, Address) {
+    if (key.is_null() || this->name(key) != name) return true;
+    result = pointer(values + layout().managed.values + index * layout().word);
+    return false;
+  });
+  return result;
+}
+
+}  // namespace importlock

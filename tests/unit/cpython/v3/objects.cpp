@@ -1,0 +1,168 @@
+#include "cpython/v3/objects.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "cpython/layouts/python3.hpp"
+
+namespace importlock {
+
+namespace {
+
+constexpr std::uint64_t base = 0x10000;
+
+/// Memory from `base` on, written word by word.
+class Room : public Memory {
+ public:
+  bool try_read(Address address, std::span<std::byte> into) override {
+    const auto offset = address.value() - base;
+    if (address.value() < base || offset > bytes_.size() || bytes_.size() - offset < into.size()) {
+      return false;
+    }
+    std::memcpy(into.data(), bytes_.data() + offset, into.size());
+    return true;
+  }
+  void put(Address at, std::uint64_t value) { write(at, &value, sizeof value); }
+  void write(Address at, const void* data, std::size_t size) {
+    std::memcpy(bytes_.data() + (at.value() - base), data, size);
+  }
+  Address take(std::size_t size) {
+    const Address result{base + used_};
+    used_ += (size + 15) / 16 * 16;
+    return result;
+  }
+
+ private:
+  std::vector<std::byte> bytes_ = std::vector<std::byte>(0x10000);
+  std::size_t used_ = 0;
+};
+
+/// Objects of CPython 3.11.
+struct Target3 {
+  Room memory;
+  Layout layout = python3_table(11)->layout;
+  TypeObjects types;
+
+  Target3() {
+    for (auto* type : {&types.type, &types.unicode, &types.dict, &types.long_integer}) {
+      *type = memory.take(512);
+    }
+    for (const auto type : {types.type, types.unicode, types.dict, types.long_integer}) {
+      memory.put(type + layout.object.ob_type, types.type.value());
+    }
+  }
+  Address object(Address type, std::size_t size) {
+    const auto at = memory.take(size);
+    memory.put(at + layout.object.ob_type, type.value());
+    return at;
+  }
+  Address text(const std::string& value) {
+    const auto at = object(types.unicode, 64 + value.size());
+    memory.put(at + layout.flexible_unicode.length, value.size());
+    memory.put(at + layout.flexible_unicode.state, 1U << 2 | 1U << 5 | 1U << 6);
+    memory.write(at + layout.flexible_unicode.ascii_data, value.data(), value.size());
+    return at;
+  }
+  Address integer(std::int64_t size, std::uint32_t digit) {
+    const auto at = object(types.long_integer, 32);
+    memory.put(at + layout.object.ob_size, static_cast<std::uint64_t>(size));
+    memory.put(at + layout.long_integer.ob_digit, digit);
+    return at;
+  }
+  /// A keys object of 8 indices, which has str keys alone.
+  Address keys(const std::vector<std::pair<Address, Address>>& entries, unsigned kind) {
+    const auto at = memory.take(200);
+    memory.put(at + layout.dict_keys.dk_log2_size, 3 | 3 << 8 | kind << 16);
+    memory.put(at + layout.dict_keys.dk_nentries, entries.size());
+    auto entry = at + layout.dict_keys.dk_indices + 8;
+    for (const auto& [key, value] : entries) {
+      memory.put(entry, key.value());
+      memory.put(entry + 8, value.value());
+      entry = entry + 16;
+    }
+    return at;
+  }
+  Address dict(Address keys, Address values) {
+    const auto at = object(types.dict, 64);
+    memory.put(at + layout.split_dict.ma_keys, keys.value());
+    memory.put(at + layout.split_dict.ma_values, values.value());
+    return at;
+  }
+  Python3Objects objects() { return {memory, layout, types}; }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(objects_of_3)
+
+BOOST_AUTO_TEST_CASE(a_dict_of_names_is_read) {
+  Target3 target;
+  const auto one = target.integer(1, 1);
+  const auto dict =
+      target.dict(target.keys({{target.text("a"), Address{}}, {target.text("owner"), one}}, 1), {});
+  auto objects = target.objects();
+  BOOST_TEST((objects.item(dict, "owner") == one));
+  BOOST_TEST(objects.item(dict, "a").is_null());  // deleted
+  BOOST_TEST(objects.item(dict, "b").is_null());
+}
+
+BOOST_AUTO_TEST_CASE(a_split_dict_takes_its_values_from_the_instance) {
+  Target3 target;
+  const auto one = target.integer(1, 1);
+  const auto values = target.memory.take(16);
+  target.memory.put(values + 8, one.value());
+  const auto dict =
+      target.dict(target.keys({{target.text("a"), {}}, {target.text("b"), {}}}, 2), values);
+  auto objects = target.objects();
+  BOOST_TEST(objects.item(dict, "a").is_null());
+  BOOST_TEST((objects.item(dict, "b") == one));
+}
+
+BOOST_AUTO_TEST_CASE(attributes_lie_before_an_instance) {
+  Target3 target;
+  auto& memory = target.memory;
+  const auto type = target.object(target.types.type, 1024);
+  memory.put(type + target.layout.type.tp_flags, 1 << 4);
+  memory.put(type + target.layout.managed.ht_cached_keys,
+             target.keys({{target.text("owner"), {}}}, 2).value());
+  const auto one = target.integer(1, 1);
+  const auto values = memory.take(16);
+  memory.put(values, one.value());
+  const auto whole = memory.take(64);
+  const auto instance = whole + 32;
+  memory.put(instance + target.layout.object.ob_type, type.value());
+  memory.put(whole, values.value());
+  auto objects = target.objects();
+  BOOST_TEST((objects.attribute(instance, "owner") == one));
+  BOOST_TEST(objects.attribute(instance, "name").is_null());
+  // Once somebody has asked for its __dict__.
+  const auto two = target.integer(1, 2);
+  memory.put(whole + 8, target.dict(target.keys({{target.text("owner"), two}}, 1), {}).value());
+  BOOST_TEST((target.objects().attribute(instance, "owner") == two));
+}
+
+BOOST_AUTO_TEST_CASE(numbers_have_a_sign) {
+  Target3 target;
+  auto objects = target.objects();
+  BOOST_TEST(objects.integer(target.integer(1, 7)).value() == 7);
+  BOOST_TEST(objects.integer(target.integer(-1, 7)).value() == -7);
+  BOOST_TEST(objects.integer(target.integer(0, 7)).value() == 0);
+  BOOST_TEST(!objects.integer(target.integer(100, 7)).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(absurd_lengths_are_refused) {
+  Target3 target;
+  const auto text = target.text("a");
+  target.memory.put(text + target.layout.flexible_unicode.length, ~std::uint64_t{0});
+  BOOST_CHECK_THROW(target.objects().text(text), LimitError);
+  const auto keys = target.keys({}, 1);
+  target.memory.put(keys + target.layout.dict_keys.dk_nentries, ~std::uint64_t{0});
+  BOOST_CHECK_THROW(target.objects().item(target.dict(keys, {}), "a"), LimitError);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace importlock
