@@ -594,7 +594,7 @@ class PyImportlock(gdb.Command):
 
 Usage: py-importlock [-json | -dot | -text] [-locals [on|off]] [-frames NUMBER]
 
-  -json     write the report as one JSON object, schema "py-importlock/1"
+  -json     write the report as one JSON object, schema "py-importlock/2"
   -dot      write who waits for whom as a graph, for Graphviz's dot
   -text     write text, as without any of the three
   -locals   show the arguments and local variables of each frame
@@ -604,9 +604,10 @@ Works on a process (attach PID), through gdbserver, and on a core file. It only
 reads. Other defaults: 'set py-importlock format', 'frames' and 'locals'.
 
 Afterwards $_py_importlock_status is 0 where nothing hangs, 1 where something
-does, 2 where it cannot be told. $_py_importlock_verdict and _lock are words of
-the JSON report; _owner is the LWP of the lock's owner, _owner_thread its number
-in gdb, each 0 for none; _waiters says how many wait for the lock."""
+does, 2 where it cannot be told. $_py_importlock_verdict, about the whole
+process, and _lock, the state of the import lock, are words of the JSON report;
+_owner is the LWP of that lock's owner, _owner_thread its number in gdb, each 0
+for none; _waiters says how many wait for it."""
 
     FORMATS = ("-dot", "-json", "-text")
     OPTIONS = ("-dot", "-frames", "-json", "-locals", "-text")

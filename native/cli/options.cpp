@@ -16,7 +16,7 @@ TARGET is the id of a process or a core file. It is read, never stopped.
   --exe FILE       the target's executable, where it is not at its own path
   --sysroot DIR    a copy of the target's root, or a folder that holds its files
   --debug-dir DIR  where separate debug files are; may be repeated
-  --json           write a JSON object, schema "py-importlock/1"; of several
+  --json           write a JSON object, schema "py-importlock/2"; of several
                    targets one a line
   --dot            write who waits for whom as a graph, for Graphviz's dot
   --locals         show the arguments and local variables of each frame

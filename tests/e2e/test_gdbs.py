@@ -203,7 +203,7 @@ def test_mi(hung, release):
         assert '\n2^error,msg="Undefined MI command: py-importlock"' in answer
         return
     result = next(line for line in answer.splitlines() if line.startswith("2^"))
-    assert result.startswith('2^done,status="1",report={schema="py-importlock/1"')
+    assert result.startswith('2^done,status="1",report={schema="py-importlock/2"')
     assert 'verdict={kind="deadlock"' in result and result.count("{function=") == 2
     assert '\n3^error,msg="py-importlock: unknown option -bogus' in answer
 

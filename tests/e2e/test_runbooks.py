@@ -50,6 +50,7 @@ class Reader:
         text = re.sub(r"\b0x[0-9a-f]{6,}\b", "0x7f3e9a1c2700", text)
         text = re.sub(r"\b[0-9a-f]{40}\b", "6f1c4d0b5e2a79838d94a5b6c7d8e9f001122334", text)
         text = re.sub(r"\buptime \d:\d\d:\d\d", "uptime 0:07:12", text)
+        text = re.sub(r"\b\d+ more seconds?\b", "1 more second", text)
         # coredumpctl's columns.
         text = re.sub(r"\b[A-Z][a-z]{2} \d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "Mon 2026-03-02 09:14:05", text)
         text = re.sub(r"\b\d\.\dM$", "1.3M", text, flags=re.M)

@@ -29,9 +29,11 @@ def check_popen_deadlock(report, process):
     assert by_lwp[owner]["importing"] == ["videoin"]
     assert by_lwp[owner]["holds"] == ["import lock"]
     assert by_lwp[owner]["waits_for"] == {
-        "kind": "join", "what": "Thread-1", "lwp": waiter, "because": "Thread.join"}
+        "kind": "join", "what": "Thread-1", "lwp": waiter, "pid": None,
+        "because": "Thread.join", "seconds_left": None}
     assert by_lwp[waiter]["waits_for"] == {
-        "kind": "import-lock", "what": "import lock", "lwp": owner, "because": "os.fork"}
+        "kind": "import-lock", "what": "import lock", "lwp": owner, "pid": None,
+        "because": "os.fork", "seconds_left": None}
     assert by_lwp[owner]["frames"][2]["function"] == "<module>"
     assert by_lwp[owner]["frames"][2]["source"] is not None
     assert report["problems"] == []

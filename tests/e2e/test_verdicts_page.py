@@ -33,6 +33,7 @@ def example(process: harness.Process) -> str:
         text = re.sub(rf"\b(LWP|process) {number}\b", rf"\1 {4242 + place}", text)
     text = re.sub(r"\b0x[0-9a-f]{8,}\b", "0x7f3e9a1c2700", text)
     text = re.sub(r":\[\d+\]", ":[35171]", text)
+    text = re.sub(r"\b\d+ more seconds\b", "60 more seconds", text)
     return "\n".join(map(_wrapped, text.splitlines())) + "\n"
 
 
