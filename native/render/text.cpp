@@ -193,11 +193,11 @@ class TextReport {
     auto number = frames.size();
     // Lib/threading.py, class Thread: the names begin with two underscores in 2.7, one in 3.x.
     for (const std::string_view name : {"_bootstrap", "_bootstrap_inner", "run"}) {
-      std::string_view function = number < 2 ? "" : frames[number - 1].function.str();
+      if (number < 2) break;
+      const auto& frame = frames[number - 1];
+      std::string_view function = frame.function.str();
       if (function.starts_with("__")) function.remove_prefix(1);
-      if (function != name || !frames[number - 1].file.str().ends_with("/threading.py")) {
-        break;
-      }
+      if (function != name || !frame.file.str().ends_with("/threading.py")) break;
       --number;
     }
     return number;
