@@ -1,4 +1,4 @@
-"""The gdb command py-importlock: who holds CPython 2.7's import lock, who waits, is it a deadlock.
+"""The gdb command py-importlock: who holds the lock that a CPython process hangs on, and who waits.
 
 Source this file in gdb; it finds the native module beside itself (an installed prefix or a build
 tree) or in the build folders of the source tree that it belongs to. Where none fits gdb's Python,
@@ -590,7 +590,7 @@ def _set_variables(status, values):
 
 
 class PyImportlock(gdb.Command):
-    """Say who holds CPython 2.7's import lock, who waits, and if it is a deadlock.
+    """Say which locks of a CPython process hang, who holds them and who waits.
 
 Usage: py-importlock [-json | -dot | -text] [-locals [on|off]] [-frames NUMBER]
 

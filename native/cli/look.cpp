@@ -14,8 +14,8 @@
 #include "diagnosis/diagnose.hpp"
 #include "diagnosis/lasting.hpp"
 #include "target/core_target.hpp"
-#include "target/cpu_time.hpp"
 #include "target/process_target.hpp"
+#include "target/times_run.hpp"
 
 namespace importlock::cli {
 
@@ -38,14 +38,6 @@ FileLookup files_of(const Options& options) {
   return files;
 }
 
-/// Whether every thread was in a system call, so that none was about to run.
-bool all_blocked(const Report& report) {
-  return std::ranges::all_of(report.threads, [](const ThreadReport& thread) {
-    const auto& call = thread.facts.system_call;
-    return !thread.facts.lwp || (call && *call);
-  });
-}
-
 /// Of an orphaned lock, the thread that has the id of its owner all the same.
 std::optional<Lwp> namesake(const Report& report) {
   const auto& owner = report.import_lock.owner;
@@ -60,23 +52,30 @@ Report report_of_process(int pid, const Options& options) {
   constexpr int most_looks = 5;
   // Longer than a thread that runs is kept off its CPU, as a rule.
   constexpr std::chrono::milliseconds pause{30};
+  bool still = false;
   const auto look = [&] {
     auto opened = process_target(pid, files_of(options));
-    return diagnose(capture(opened, {options.locals}));
+    auto report = diagnose(capture(opened, {options.locals}));
+    still = report.status() == 1 && opened.stood_still(opened);
+    return report;
   };
-  const auto before = cpu_time(pid);
   auto report = look();
-  if (report.status() != 1) return report;
-  // As good as a process that stands still: nobody ran while it was looked at, nor was about to.
-  if (all_blocked(report) && before && cpu_time(pid) == before) return report;
+  constexpr std::chrono::milliseconds part_of_a_wait{3};
+  for (int number = 1; may_wait_for_gil(report) && number < most_looks; ++number) {
+    std::this_thread::sleep_for(part_of_a_wait);
+    report = look();
+  }
+  // As good as a process that was stopped: nobody ran while it was looked at.
+  if (report.status() != 1 || still) return report;
   for (int number = 1; report.status() == 1 && number < most_looks; ++number) {
     const auto one = namesake(report);
-    const auto waits = one ? waits_begun(pid, *one) : std::nullopt;
+    const auto times = one ? times_run(pid, *one) : std::nullopt;
     std::this_thread::sleep_for(pause);
     auto next = look();
+    if (next.status() == 1 && still) return next;
     // A thread that takes the lock and waits for it by turns can be met twice between the two, and
     // then looks like one that waits for what it has.
-    const bool waited = !one || (waits && waits_begun(pid, *one) == waits);
+    const bool waited = !one || (times && times_run(pid, *one) == times);
     if (waited && same_hang(report, next)) return next;
     report = std::move(next);
   }

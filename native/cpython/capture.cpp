@@ -188,6 +188,7 @@ class Capture {
         continue;
       }
       auto& other = kept[place.first->second];
+      thread.states = ++other.states;
       if (thread.frames.empty()) continue;
       if (other.frames.empty()) {
         other = std::move(thread);
@@ -596,7 +597,7 @@ Snapshot capture(Target& target, const CaptureOptions& options) {
   for (int number = 1;; ++number) {
     Interpreter interpreter;
     auto snapshot = look(target, options, interpreter);
-    if (!target.look_again || target.stood_still()) return snapshot;
+    if (!target.look_again || target.stood_still(target)) return snapshot;
     const auto before = moment_of(target, *target.memory, interpreter);
     target.look_again(target);
     const auto after = moment_of(target, *target.memory, interpreter);

@@ -16,7 +16,8 @@ constexpr std::size_t most_items = 5;     // of one container
 constexpr std::size_t most_variables = 50;
 constexpr int deepest = 2;  // containers within containers
 
-std::string quoted(const std::string& text, bool cut) {
+/// As repr() does; of bytes, what is no ASCII too.
+std::string quoted(const std::string& text, bool bytes, bool cut) {
   std::string result = "'";
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
@@ -24,7 +25,7 @@ std::string quoted(const std::string& text, bool cut) {
       result += {'\\', c};
     } else if (c == '\n') {
       result += "\\n";
-    } else if (byte < 0x20 || byte == 0x7f) {
+    } else if (byte < 0x20 || byte == 0x7f || (bytes && byte > 0x7f)) {
       result += fmt::format("\\x{:02x}", byte);
     } else {
       result += c;
@@ -75,7 +76,7 @@ std::string describe_known(Objects& objects, Address object, int depth) {
     const auto text = unicode ? objects.text(object, longest_text).value_or("")
                               : objects.raw_text(object, longest_text);
     return std::string(unicode ? literals.text_prefix : literals.bytes_prefix) +
-           quoted(text, objects.length(object) > longest_text);
+           quoted(text, !unicode, objects.length(object) > longest_text);
   }
   if (type == types.boolean) return objects.integer(object).value_or(0) != 0 ? "True" : "False";
   if (const auto number = objects.integer(object)) {
@@ -103,8 +104,8 @@ std::string describe_known(Objects& objects, Address object, int depth) {
   const auto name = objects.type_name(type);
   if (name == "NoneType") return "None";
   if (name == "float") {
-    // Include/floatobject.h: ob_fval is the first field, where an int has ob_ival.
-    const auto bits = objects.memory().value<std::uint64_t>(object + layout.integer.ob_ival);
+    const auto at = object + layout.float_object.ob_fval;
+    const auto bits = objects.memory().value<std::uint64_t>(at);
     return fmt::format("{}", std::bit_cast<double>(bits));
   }
   return fmt::format("<{} at {}>", name, to_hex(object));

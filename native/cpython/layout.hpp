@@ -80,6 +80,9 @@ struct Layout {
   struct {
     Offset ob_ival;
   } integer{};
+  struct {
+    Offset ob_fval;
+  } float_object{};
   /// The sign and the number of digits: those of ob_size, or lv_tag.
   enum class Digits : std::uint8_t { signed_size, tag };
   struct {

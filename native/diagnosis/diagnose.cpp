@@ -36,6 +36,7 @@ class Judgement {
   Report run() {
     static_cast<void>(found_deadlock_of_locks() || found_circle_of_joins() || found_orphan() ||
                       found_total_hang() || found_stall() || found_import());
+    weigh();
     return std::move(report_);
   }
 
@@ -134,12 +135,19 @@ class Judgement {
     for (const auto i : path) others[i] = i != last;
     auto cycle = graph.cycle_through(last, others, {});
     if (cycle.empty()) cycle = graph.cycle_through(last, progress, {});
+    if (cycle.empty() && holds_what_it_waits_for(last)) cycle = {last};
     if (cycle.empty()) {
       conclude_forsaken(last);
     } else {
       conclude_circle(cycle);
     }
     return true;
+  }
+
+  [[nodiscard]] bool holds_what_it_waits_for(Index i) const {
+    const auto& lock = found_.wait(i).lock;
+    const auto& held = found_.facts(i).held;
+    return !lock.is_null() && std::ranges::find(held, lock, &HeldLock::lock) != held.end();
   }
 
   /// A lock of imports or the GIL whose holder is blocked while others wait for it.
@@ -208,6 +216,26 @@ class Judgement {
       locks.push_back({WaitKind::module_lock, "module lock of " + lock.facts.module, *holder, {}});
     }
     return locks;
+  }
+
+  /// Takes back what the verdict says where facts that it rests on are at odds or were not read.
+  void weigh() {
+    const auto kind = verdict().kind;
+    if (kind == VerdictKind::unknown) return;
+    const bool free = kind == VerdictKind::free;
+    const auto contradiction = found_.contradiction();
+    auto doubt = contradiction;
+    if (doubt.empty()) doubt = found_.unread_thread();
+    if (doubt.empty() && free) doubt = found_.unread_list();
+    if (doubt.empty()) return;
+    verdict().certain = false;
+    if (report_.problems.empty() || !contradiction.empty()) report_.problems.push_back(doubt);
+    const bool idle = free || kind == VerdictKind::importing;
+    if (!free && (!idle || contradiction.empty())) return;
+    // That nothing hangs rests on all that there is.
+    verdict() = {};
+    verdict().summary = fmt::format("Nothing is seen to hang, but {}.", doubt);
+    verdict().advice = "See the problems below.";
   }
 
   void conclude_unknown() {
@@ -457,21 +485,25 @@ class Judgement {
       if (verdict().evidence.size() == most_named) break;
       add_evidence(wait_sentence(report_.threads.at(i)) + ".");
     }
-    add_left_over_holder(wait);
+    add_left_over_holder(first);
     if (wait.kind != WaitKind::import_lock) acquit_import_lock();
     verdict().advice = advice_for_orphan(first);
   }
 
   /// The thread that held the lock in the parent, where its thread state was forked along.
-  void add_left_over_holder(const Wait& wait) {
+  void add_left_over_holder(Index i) {
+    const auto& wait = found_.wait(i);
+    const auto& seen = found_.facts(i).wait;
     for (const auto& thread : report_.threads) {
       const auto& facts = thread.facts;
       if (facts.lwp) continue;
       const auto held = std::ranges::find(facts.held, wait.lock, &HeldLock::lock);
       const bool gil = wait.kind == WaitKind::gil && report_.gil.holder && *report_.gil.holder &&
                        *report_.gil.holder == facts.ident;
-      if (!gil && (wait.lock.is_null() || held == facts.held.end())) continue;
-      const auto at = gil ? place_of(facts, 0) : place(held->file, held->line);
+      const bool shown = !wait.lock.is_null() && held != facts.held.end();
+      const bool by_id = gil || (seen && seen->thread && seen->thread == facts.ident);
+      if (!shown && !by_id) continue;
+      const auto at = shown ? place(held->file, held->line) : place_of(facts, 0);
       add_evidence(fmt::format("A thread of the parent{} held it{} when the process was forked.",
                                facts.name.empty() ? "" : ", " + facts.name + ",",
                                at.empty() ? "" : fmt::format(" ({})", at)));

@@ -202,10 +202,7 @@ void Findings::find_orphaned_gil() {
   if (!all_thread_states || has_parted_threads()) return;
   // A thread that has just got it runs, and says so a moment later (Python/ceval.c,
   // PyEval_RestoreThread).
-  const bool somebody_runs = std::ranges::any_of(report.threads, [](const ThreadReport& thread) {
-    return thread.facts.lwp && (!thread.facts.system_call || !*thread.facts.system_call);
-  });
-  gil_orphaned = *report.gil.holder ? true : !somebody_runs;
+  gil_orphaned = *report.gil.holder || !a_thread_runs();
 }
 
 void Findings::find_wait(Index i) {
@@ -232,7 +229,9 @@ void Findings::find_wait(Index i) {
   } else if (lies_in(futex, report.gil.lock)) {
     wait.kind = WaitKind::gil;
     wait.what = "GIL";
-    wait.lwp = report.gil_holder;
+    // By the same thread state a thread does not wait for what it holds: it has just let go of it,
+    // or is about to get it.
+    if (gil_holder != i || facts.states > 1) wait.lwp = report.gil_holder;
     wait.orphaned = gil_orphaned;
     report.gil_waiters.push_back(*facts.lwp);
   } else if (futex && facts.native_lock) {
@@ -302,7 +301,7 @@ Wait Findings::native_wait(Index i, const NativeLock& lock) const {
     wait.because = facts.operation->text;
     wait.frame = facts.operation->frame;
   }
-  if (lock.owner && lock.owner_lives) wait.lwp = lock.owner;
+  if (lock.owner && lock.owner_lives && by_lwp_.contains(*lock.owner)) wait.lwp = lock.owner;
   wait.orphaned = lock.owner && !lock.owner_lives && !lock.shared && all_thread_states;
   return wait;
 }
@@ -381,16 +380,14 @@ std::vector<Findings::Contended> Findings::contended() const {
 }
 
 std::string Findings::contradiction() const {
-  const auto& lock = report.import_lock.lock;
-  if (lock && lock->locked && !*lock->locked) {
-    return "the lock itself says that it is free";
-  }
+  if (auto found = contradiction_of_state(); !found.empty()) return found;
+  if (report.import_lock_state != ImportLockState::held) return "";
   for (Index i = 0; i < report.threads.size(); ++i) {
     if (i == owner || !waits_before_import(i)) continue;
     return fmt::format("LWP {} is in {} and waits for something else", *facts(i).lwp,
                        facts(i).operation->text);
   }
-  if (owner) return "";
+  if (owner || !report.import_lock.owner || !*report.import_lock.owner) return "";
   // The body of a module runs in the thread that holds the lock alone (Python/import.c).
   for (const auto& thread : report.threads) {
     const auto& facts = thread.facts;
@@ -401,6 +398,59 @@ std::string Findings::contradiction() const {
                        keeps ? "has called imp.acquire_lock" : "is importing");
   }
   return "";
+}
+
+std::string Findings::contradiction_of_state() const {
+  const auto& lock = report.import_lock;
+  const auto& gil = report.gil;
+  if ((lock.owner && *lock.owner == PthreadId{}) || (gil.holder && *gil.holder == PthreadId{})) {
+    return "a lock has the owner 0, which is no thread's id";
+  }
+  // A thread that runs may be about to set the next of these (Python/import.c,
+  // _PyImport_AcquireLock and _PyImport_ReleaseLock; Python/ceval.c, PyEval_RestoreThread).
+  if (a_thread_runs()) return "";
+  if (report.gil_state == GilState::free && gil.holder && *gil.holder) {
+    return "the GIL is free, but has a holder";
+  }
+  const bool held = report.import_lock_state == ImportLockState::held;
+  if (!held && report.import_lock_state != ImportLockState::free) return "";
+  const bool taken = lock.owner && *lock.owner;
+  if (lock.level && (*lock.level > 0) != taken) {
+    return fmt::format("the lock is {} at level {}", taken ? "held" : "free", *lock.level);
+  }
+  if (!lock.lock || !lock.lock->locked || *lock.lock->locked == held) return "";
+  if (held) return "the lock itself says that it is free";
+  const auto may_have_taken_it = [&](const ThreadReport& thread) {
+    const auto& operation = thread.facts.operation;
+    return thread.waits_for && thread.waits_for->kind == WaitKind::gil && operation &&
+           operation->kind != Operation::Kind::call;
+  };
+  return std::ranges::any_of(report.threads, may_have_taken_it)
+             ? ""
+             : "the lock itself says that it is taken";
+}
+
+bool Findings::a_thread_runs() const {
+  return std::ranges::any_of(report.threads, [](const ThreadReport& thread) {
+    return thread.facts.lwp && (!thread.facts.system_call || !*thread.facts.system_call);
+  });
+}
+
+std::string Findings::unread_thread() const {
+  for (const auto& thread : report.threads) {
+    const auto& facts = thread.facts;
+    if (!facts.lwp) continue;
+    if (!facts.system_call) return "the system calls of some threads could not be read";
+    if (*facts.system_call && !facts.whole) {
+      return fmt::format("what LWP {} does could not be read whole", *facts.lwp);
+    }
+  }
+  return "";
+}
+
+std::string Findings::unread_list() const {
+  if (has_parted_threads()) return "the pthread ids of some threads could not be read";
+  return all_thread_states ? "" : "the list of threads could not be read whole";
 }
 
 bool Findings::has_parted_threads() const {
@@ -522,7 +572,9 @@ void Findings::fill(WaitGraph::Node& node, const ThreadReport& thread) const {
   node.timed = wait.timed;
   node.looped = wait.looped;
   node.inferred = wait.inferred;
-  if (wait.lwp) node.by = by_lwp_.at(*wait.lwp);
+  if (const auto by = wait.lwp ? by_lwp_.find(*wait.lwp) : by_lwp_.end(); by != by_lwp_.end()) {
+    node.by = by->second;
+  }
   switch (wait.kind) {
     case WaitKind::import_lock:
       // Held by nobody who lives: for ever. Free by now: its turn comes.

@@ -45,6 +45,10 @@ class Findings {
   /// Which facts cannot be true together, one clause, so that one of them is damaged or of another
   /// moment; empty where none are at odds.
   [[nodiscard]] std::string contradiction() const;
+  /// What a blocked thread does but was not read, one clause; empty where all was.
+  [[nodiscard]] std::string unread_thread() const;
+  /// Why there may be more threads than were read, one clause; empty where there are none.
+  [[nodiscard]] std::string unread_list() const;
   /// Whether it is known who holds the GIL, or that nobody does.
   [[nodiscard]] bool knows_gil() const;
   /// Whether a thread without an id and a thread state without a thread may be one.
@@ -64,6 +68,9 @@ class Findings {
   bool signals_interrupt_waits = false;
 
  private:
+  [[nodiscard]] std::string contradiction_of_state() const;
+  /// Whether one of the threads is in no system call, or in none that could be read.
+  [[nodiscard]] bool a_thread_runs() const;
   struct Holder {
     std::optional<Index> thread;
     std::string known_by;

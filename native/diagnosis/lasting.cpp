@@ -1,5 +1,7 @@
 #include "diagnosis/lasting.hpp"
 
+#include <algorithm>
+
 namespace importlock {
 
 bool same_hang(const Report& first, const Report& second) {
@@ -8,6 +10,20 @@ bool same_hang(const Report& first, const Report& second) {
          first.import_lock.owner.has_value() == second.import_lock.owner.has_value() &&
          (!first.import_lock.owner || *first.import_lock.owner == *second.import_lock.owner) &&
          first.gil_holder == second.gil_holder;
+}
+
+bool may_wait_for_gil(const Report& report) {
+  const auto runs = [](const ThreadReport& thread) {
+    const auto& call = thread.facts.system_call;
+    return thread.facts.lwp && thread.facts.python && call && !*call;
+  };
+  if (report.gil_state != GilState::held || !report.gil_holder) return false;
+  return std::ranges::any_of(report.threads, [&](const ThreadReport& holder) {
+    if (holder.facts.lwp != report.gil_holder) return false;
+    if (runs(holder)) return holder.facts.states > 1;
+    const bool waits = holder.waits_for && holder.waits_for->kind != WaitKind::gil;
+    return waits && std::ranges::any_of(report.threads, runs);
+  });
 }
 
 void doubt_hang(Report& report) {

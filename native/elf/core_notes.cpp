@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <span>
+#include <unordered_set>
 
 #include "base/bytes.hpp"
 
@@ -14,6 +15,7 @@ namespace {
 // Of those that are read, NT_AUXV is the largest: some 400 bytes.
 constexpr std::uint64_t largest_note = 4096;
 constexpr std::size_t most_threads = 16'384;
+constexpr Lwp largest_lwp = 1 << 22;  // PID_MAX_LIMIT, Linux include/linux/threads.h
 
 /// Where struct elf_prstatus (include/linux/elfcore.h) and elf_gregset_t (arch/*/include/asm/elf.h)
 /// have what we read: bytes from the start, and indices of registers.
@@ -45,7 +47,10 @@ class Reader {
 
   void read_status(std::span<const std::byte> status, CoreNotes& notes) const {
     const auto lwp = load<std::int32_t>(status, at_.pid);
-    if (!lwp) return;
+    if (!lwp || *lwp <= 0 || *lwp > largest_lwp) {
+      notes.whole = false;
+      return;
+    }
     CoreThread thread;
     thread.lwp = *lwp;
     const auto unsigned_at = [&](std::size_t index) { return word(status, index).value_or(0); };
@@ -118,6 +123,9 @@ CoreNotes read_core_notes(const ElfFile& core, Architecture architecture) {
     // Linux fs/binfmt_elf.c, fill_note_info: of each thread NT_PRSTATUS comes first.
     if (float_registers > statuses || notes.threads.size() >= most_threads) notes.whole = false;
   }
+  std::unordered_set<Lwp> seen;
+  const auto again = [&](const CoreThread& thread) { return !seen.insert(thread.lwp).second; };
+  if (std::erase_if(notes.threads, again) > 0) notes.whole = false;
   return notes;
 }
 

@@ -26,7 +26,7 @@ struct CoreNotes {
   std::vector<CoreThread> threads;
   std::optional<int> pid;   ///< NT_PRPSINFO
   Address program_headers;  ///< AT_PHDR of NT_AUXV; null where there is none
-  bool whole = true;        ///< false where the notes break off
+  bool whole = true;        ///< false where they break off, or name a thread that cannot be one
 };
 
 /// The notes of a core, which the kernel, gdb's gcore and qemu-user write alike. What is cut off or

@@ -73,7 +73,12 @@ std::optional<ElfFile> find_debug_file(const ElfFile& file,
                                        std::vector<std::string>& refused) {
   const fs::path image(file.path());
   const auto link = file.debug_link();
-  std::vector<fs::path> candidates(already_loaded.begin(), already_loaded.end());
+  // Those that a debugger has loaded for its other files are none of this one's.
+  std::vector<std::string> of_others;
+  for (const auto& loaded : already_loaded) {
+    if (auto debug = open_if_fits(loaded, file, link, of_others)) return debug;
+  }
+  std::vector<fs::path> candidates;
   const auto roots = debug_roots(image, directories);
   if (const auto& id = file.build_id(); id && id->size() > 2) {
     for (const auto& root : roots) {

@@ -218,6 +218,7 @@ struct ThreadFacts {
   /// Missing: cannot be told. Empty optional: the thread is in no system call, it runs.
   Known<std::optional<SystemCall>> system_call;
   std::string call_object;  ///< what that call works on: the path of its file, "process 4243"
+  int states = 1;           ///< in how many interpreters it has a PyThreadState
   bool has_gil = false;     ///< its thread state is the one that runs Python code
   bool exiting = false;     ///< waits at the end of the program for threads that are no daemons
 };

@@ -99,17 +99,18 @@ std::optional<double> call_time_out(const Target& target, Memory& memory, const 
     const auto seconds = field(Address{address}) + field(Address{address} + word) / parts;
     return seconds >= 0 ? std::optional(seconds) : std::nullopt;
   };
+  constexpr double nano = 1e9, micro = 1e6;
   const auto until = [&](std::optional<double> moment, clockid_t clock) -> std::optional<double> {
     timespec now{};
     if (!moment || target.info.kind != TargetKind::process) return std::nullopt;
     if (::clock_gettime(clock, &now) != 0) return std::nullopt;
-    return std::max(*moment - static_cast<double>(now.tv_sec), 0.0);
+    return std::max(
+        *moment - static_cast<double>(now.tv_sec) - static_cast<double>(now.tv_nsec) / nano, 0.0);
   };
   const auto milliseconds = [&](std::size_t i) -> std::optional<double> {
     const auto number = static_cast<std::int32_t>(argument(i));
     return number >= 0 ? std::optional(number / 1e3) : std::nullopt;
   };
-  constexpr double nano = 1e9, micro = 1e6;
   try {
     if (call.futex) {
       // include/uapi/linux/futex.h: FUTEX_WAIT's is relative, all others' are absolute.

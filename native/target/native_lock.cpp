@@ -152,7 +152,7 @@ bool NativeLockReader::is_condition_variable(NativeLock& lock, const SystemCall&
   // glibc 2.25 and later, sysdeps/nptl/bits/thread-shared-types.h, struct __pthread_cond_s: 48
   // bytes, of which the last 8 are __g_signals, waited on one group at a time; __wrefs at 36 counts
   // waiters above three bits of flags.
-  for (const std::uint64_t group : {0, 1}) {
+  for (const std::uint64_t group : {std::uint64_t{0}, std::uint64_t{1}}) {
     const auto base = before(*call.futex, 40 + 4 * group);
     const auto words = words_at<12>(memory_, base);
     const auto waiters = words[9] >> 3;
@@ -176,7 +176,7 @@ bool NativeLockReader::is_rwlock(NativeLock& lock, const SystemCall& call) const
   constexpr std::uint32_t used = 2;  // nptl/pthread_rwlock_common.c, PTHREAD_RWLOCK_FUTEX_USED
   if (command_of(call) != 9 || (seen_by(call) != used && seen_by(call) != (used | 1))) return false;
   const bool wide = word_size(target_.architecture) == 8;
-  for (const std::uint64_t offset : {8, 12}) {
+  for (const std::uint64_t offset : {std::uint64_t{8}, std::uint64_t{12}}) {
     const auto base = before(*call.futex, offset);
     const auto words = words_at<8>(memory_, base);
     const auto writer = wide ? words[6] : words[7];

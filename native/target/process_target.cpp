@@ -15,13 +15,13 @@
 
 #include "base/bytes.hpp"
 #include "base/error.hpp"
-#include "target/cpu_time.hpp"
 #include "target/layered_memory.hpp"
 #include "target/own_proc.hpp"
 #include "target/permission.hpp"
 #include "target/pid_namespace.hpp"
 #include "target/proc_file.hpp"
 #include "target/system_call.hpp"
+#include "target/times_run.hpp"
 
 namespace importlock {
 
@@ -100,6 +100,7 @@ std::optional<NativeThread> read_thread(int pid, Lwp lwp, Architecture architect
   try {
     // That of the main thread stays until all have ended.
     if (lwp == pid && has_ended(read_proc_line_at(tasks, file("stat")))) return std::nullopt;
+    thread.times_run = times_run(pid, lwp, tasks);
     thread.system_call = parse_call(architecture, read_proc_line_at(tasks, file("syscall")));
   } catch (const FileError& error) {
     const auto number = error.error_number();
@@ -143,6 +144,22 @@ void read_threads(Target& target, int pid, bool own_namespace) {
     target.problems.emplace_back(
         "threads ended while they were listed, so that some may be missing; look again, or look "
         "with gdb, which stops the process");
+  }
+}
+
+/// Whether all threads waited when they were read, and none has run since.
+bool all_still_wait(int pid, const std::vector<NativeThread>& threads) {
+  const auto waits = [](const NativeThread& thread) {
+    return thread.times_run && thread.system_call && *thread.system_call;
+  };
+  if (!std::ranges::all_of(threads, waits)) return false;
+  try {
+    const ProcFolder tasks(fmt::format("/proc/{}/task", pid));
+    return std::ranges::all_of(threads, [&](const NativeThread& thread) {
+      return times_run(pid, thread.lwp, tasks.descriptor()) == thread.times_run;
+    });
+  } catch (const FileError&) {
+    return false;
   }
 }
 
@@ -236,8 +253,6 @@ Target process_target(int pid, FileLookup files) {
   const bool own_namespace =
       status_field(status, "NSpid").find_first_of(" \t") == std::string_view::npos;
   target.look_again = [pid, own_namespace](Target& self) {
-    const auto start = cpu_time(pid);
-    self.stood_still = [pid, start] { return start && cpu_time(pid) == start; };
     read_threads(self, pid, own_namespace);
     // Of a main thread that has ended the kernel keeps no memory.
     const bool main_lives =
@@ -248,6 +263,7 @@ Target process_target(int pid, FileLookup files) {
           return read_remote(pid, lwp, address, into);
         });
   };
+  target.stood_still = [pid](const Target& self) { return all_still_wait(pid, self.threads); };
   target.look_again(target);
   return target;
 }

@@ -156,6 +156,14 @@ std::string_view restarted(const SystemCallArguments& arguments) {
   return second == 0 || second > most_polled ? "nanosleep" : "poll";
 }
 
+/// Whether x86's register of a call's number can hold this: a number of the tables above, which end
+/// far below 1,024; or outside a call -1, or minus the number of an interrupt
+/// (arch/x86/entry/entry_64.S).
+bool may_be_call(std::int64_t number) {
+  constexpr std::int64_t most_calls = 1024, most_interrupts = 256;
+  return number < most_calls && number >= -most_interrupts;
+}
+
 /// Whether a call of x86 has its result and is on its way out. Until then the register holds
 /// -ENOSYS (arch/x86/entry/entry_64.S), -EINTR, one of -ERESTARTSYS to -ERESTART_RESTARTBLOCK
 /// (include/linux/errno.h), or, under qemu-user, the number of the call.
@@ -232,6 +240,9 @@ SystemCall system_call(Architecture architecture, long number,
 Known<std::optional<SystemCall>> system_call_in_registers(Architecture architecture, Memory& memory,
                                                           const CallRegisters& registers) {
   using Result = std::optional<SystemCall>;
+  if (architecture != Architecture::aarch64 && !may_be_call(registers.number)) {
+    return Missing{"the number of its system call is none"};
+  }
   if (registers.number < 0) return Result();
   auto call = system_call(architecture, static_cast<long>(registers.number), registers.arguments);
   if (architecture != Architecture::aarch64) {

@@ -22,6 +22,7 @@ struct NativeThread {
   /// pthread_self(), where a register tells it: the base of fs on x86-64, that of gs on i386.
   std::optional<PthreadId> ident;
   Known<std::optional<SystemCall>> system_call;  ///< empty optional: it runs
+  std::optional<std::uint64_t> times_run;  ///< before `system_call` was read, of a live process
 };
 
 /// Where the files that the target names are found on this machine. A file of another build than
@@ -54,9 +55,9 @@ struct Target {
   /// Set for a process that runs on while it is read: reads its threads anew and forgets what
   /// memory it remembers. Empty for a target that stands still. Throws TargetError.
   std::function<void(Target&)> look_again;
-  /// Set with it: whether no thread of the process has run since its threads were read, so that all
+  /// Set with it: whether no thread of the process has run since `threads` was read, so that all
   /// that was read since is of one moment.
-  std::function<bool()> stood_still;
+  std::function<bool(const Target&)> stood_still;
 };
 
 }  // namespace importlock

@@ -30,8 +30,9 @@ BUILD = harness.REPOSITORY / "build"
 COMMAND = next(
     (path for path in (BUILD / "static/bin/py-importlock", BUILD / "release/bin/py-importlock")
      if path.exists()), None)
-LIBPYTHON = (harness.BULLSEYE
-             / "root/usr/share/gdb/auto-load/usr/bin/python2.7-gdb.py")
+AUTO_LOAD = "usr/share/gdb/auto-load"
+# The austin of the system, if it is new enough, or what austin.sh has unpacked.
+AUSTIN = shutil.which("austin") or str(BUILD / "austin-trixie/austin")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,6 +121,14 @@ def gdb(*arguments: str) -> list[str]:
             f"set debug-file-directory {directories}", *arguments]
 
 
+def libpython(executable: pathlib.Path) -> pathlib.Path | None:
+    """CPython's own py-bt, as it is installed beside the interpreter or for gdb to load by itself."""
+    name = f"{executable.name}-gdb.py"
+    places = (executable.with_name(name), harness.BULLSEYE / "root" / AUTO_LOAD / "usr/bin" / name,
+              pathlib.Path("/") / AUTO_LOAD / "usr/bin" / name)
+    return next((place for place in places if place.exists()), None)
+
+
 def tools(process: harness.Process, core: pathlib.Path | None) -> dict[str, list[str]]:
     live = core is None
     target = str(process.pid) if live else str(core)
@@ -131,17 +140,17 @@ def tools(process: harness.Process, core: pathlib.Path | None) -> dict[str, list
         "gdb, py-importlock": gdb(*attach, "-ex", f"source {harness.PLUGIN}",
                                   "-ex", "py-importlock"),
     }
-    if LIBPYTHON.exists():
-        found["gdb, py-bt"] = gdb(*attach, "-ex", f"source {LIBPYTHON}",
+    if theirs := libpython(process.executable):
+        found["gdb, py-bt"] = gdb(*attach, "-ex", f"source {theirs}",
                                   "-ex", "thread apply all py-bt")
     others = {
         "py-spy": ["py-spy", "dump", "--pid", target] if live else None,
         "pystack": ["pystack", "remote" if live else "core", target],
-        "austin": ["austin", "-w", target] if live else None,
+        "austin": [AUSTIN, "-w", target] if live else None,
         "pyflame": ["pyflame", "--threads", "-s", "0", "-p", target] if live else None,
     }
-    if shutil.which("austin") and "--where" not in subprocess.run(
-            ["austin", "--help"], capture_output=True, text=True).stdout:
+    if shutil.which(AUSTIN) and "--where" not in subprocess.run(
+            [AUSTIN, "--help"], capture_output=True, text=True).stdout:
         others["austin"] = None  # before 3.0 it only samples until it is stopped
     found.update({name: command for name, command in others.items()
                   if command and shutil.which(command[0])})
@@ -175,7 +184,8 @@ def table(title: str, process: harness.Process, core: pathlib.Path | None,
 @contextlib.contextmanager
 def hang(name: str, folder: pathlib.Path, **environment: int):
     variables = {f"IMPORTLOCK_{key.upper()}": str(value) for key, value in environment.items()}
-    with harness.started(name, "shared", folder / "run", environment=variables) as process:
+    interpreter = "python3-shared" if name.startswith("python3/") else "shared"
+    with harness.started(name, interpreter, folder / "run", environment=variables) as process:
         yield process
 
 
@@ -211,6 +221,11 @@ def main() -> None:
             text += table("The original hang", process, None, runs)[0]
         with hang("many_threads", folder, threads=threads, depth=depth) as process:
             text += table(f"{threads} threads of {depth} frames", process, None, runs)[0]
+        version = harness.output(harness.python("python3-shared"), "-V", timeout=30)
+        with hang("python3/popen_in_import", folder) as process:
+            text += table(f"The hang of {version}", process, None, runs)[0]
+        with hang("python3/many_threads", folder, threads=threads, depth=depth) as process:
+            text += table(f"{threads} threads of {depth} frames, {version}", process, None, runs)[0]
         rows = []
         for size in (10, megabytes):
             with hang("big_process", folder, megabytes=size) as process:

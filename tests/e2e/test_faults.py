@@ -41,7 +41,7 @@ def check(name: str, core: pathlib.Path, table: list[dict[str, str]]) -> None:
     rows = [dict(zip(COLUMNS, line.split("\t"))) for line in ran.stdout.splitlines()]
     table.extend(rows)
     assert ran.returncode == 0, ran.stderr
-    assert len(rows) == 8, ran.stderr
+    assert len(rows) == 12, ran.stderr
 
 
 @pytest.mark.parametrize("fixture", FIXTURES)

@@ -33,18 +33,25 @@ namespace {
 
 using Random = std::mt19937_64;
 
-/// The fault that a run brings about.
-enum class Damage { none, fail, shorten, flip };
+/// The fault that a run brings about. The first lacks bytes, the others change some.
+enum class Damage { none, fail, shorten, flip, word, zero, copy, swap };
 
-/// A memory of which one read, all of one page, or one bit goes wrong.
+constexpr std::uint64_t page_size = 4096;
+constexpr std::uint64_t word_bytes = 8;
+
+Address page_of(Address address) { return Address{address.value() / page_size * page_size}; }
+
+/// A memory of which one read, all of one page or two, one word or one bit goes wrong.
 class DamagedMemory : public Memory {
  public:
   struct Fault {
     Damage damage = Damage::none;
     std::size_t number = 0;       ///< of the read that it befalls, from 0 on
     std::optional<Address> page;  ///< or the page, whenever it is read
-    Address byte;                 ///< or, of a flip, the byte, whenever it is read
+    Address byte;                 ///< or, of a flip or a word, its first byte
     unsigned bit = 0;
+    std::uint64_t value = 0;  ///< that a word gets
+    Address other_page;       ///< that `page` shows in place of its own bytes
   };
   DamagedMemory(std::unique_ptr<Memory> sound, Fault fault)
       : sound_(std::move(sound)), fault_(fault) {}
@@ -53,21 +60,23 @@ class DamagedMemory : public Memory {
     const auto number = reads_++;
     pages_.insert(page_of(address));
     ranges_.push_back({address, into.size()});
-    if (!befalls(number, address, into.size())) return sound_->try_read(address, into);
     switch (fault_.damage) {
-      case Damage::none: break;
-      case Damage::fail: return false;
+      case Damage::none: return sound_->try_read(address, into);
+      case Damage::fail:
       case Damage::shorten:
+        if (!befalls(number, address, into.size())) return sound_->try_read(address, into);
         // What came before the end stays: a caller that ignored the result would take it for true.
-        static_cast<void>(sound_->try_read(address, into.first(into.size() / 2)));
+        if (fault_.damage == Damage::shorten) {
+          static_cast<void>(sound_->try_read(address, into.first(into.size() / 2)));
+        }
         return false;
-      case Damage::flip: {
-        if (!sound_->try_read(address, into)) return false;
-        into[fault_.byte - address] ^= std::byte{1} << fault_.bit;
-        return true;
-      }
+      case Damage::flip:
+      case Damage::word: return sound_->try_read(address, into) && change_bytes(address, into);
+      case Damage::zero:
+      case Damage::copy:
+      case Damage::swap: return read_by_pages(address, into);
     }
-    return sound_->try_read(address, into);
+    return false;
   }
 
   [[nodiscard]] const std::set<Address>& pages() const { return pages_; }
@@ -77,16 +86,42 @@ class DamagedMemory : public Memory {
   }
 
  private:
-  static constexpr std::uint64_t page_size = 4096;
-  static Address page_of(Address address) {
-    return Address{address.value() / page_size * page_size};
-  }
   [[nodiscard]] bool befalls(std::size_t number, Address address, std::size_t size) const {
-    if (fault_.damage == Damage::flip) {
-      return fault_.byte >= address && fault_.byte < address + size;
-    }
     if (!fault_.page) return number == fault_.number;
     return address < *fault_.page + page_size && *fault_.page < address + size;
+  }
+
+  bool change_bytes(Address address, std::span<std::byte> into) const {
+    for (std::size_t i = 0; i < into.size(); ++i) {
+      const auto offset = address + i - fault_.byte;
+      if (fault_.damage == Damage::flip && offset == 0) {
+        into[i] ^= std::byte{1} << fault_.bit;
+      } else if (fault_.damage == Damage::word && offset < word_bytes) {
+        into[i] = static_cast<std::byte>(fault_.value >> (8 * offset));
+      }
+    }
+    return true;
+  }
+
+  bool read_by_pages(Address address, std::span<std::byte> into) {
+    while (!into.empty()) {
+      const auto page = page_of(address);
+      const auto piece = into.first(std::min<std::size_t>(into.size(), page + page_size - address));
+      auto from = address;
+      if (page == *fault_.page) {
+        from = fault_.other_page + (address - page);
+      } else if (fault_.damage == Damage::swap && page == fault_.other_page) {
+        from = *fault_.page + (address - page);
+      }
+      if (fault_.damage == Damage::zero && page == *fault_.page) {
+        std::ranges::fill(piece, std::byte{});
+      } else if (!sound_->try_read(from, piece)) {
+        return false;
+      }
+      address = address + piece.size();
+      into = into.subspan(piece.size());
+    }
+    return true;
   }
 
   std::unique_ptr<Memory> sound_;
@@ -120,9 +155,10 @@ Outcome look(const std::string& core, const FileLookup& files, DamagedMemory::Fa
   return outcome;
 }
 
-/// How the verdict of a damaged target stands to the truth. What is missing may make it less
-/// certain or unknown, and nothing else. Where a bit changed, the bytes may be those of another
-/// process in full: it may then be another verdict, but none that is certain.
+/// How the verdict of a damaged target stands to the truth: its kind, status, lock and cycle, and
+/// whether it is certain. What is missing may make it less certain or unknown, and nothing else.
+/// Where bytes changed, they may be those of another process in full: it may then be another
+/// verdict, but none that is certain.
 enum class Change { same, weaker, unknown, error, other, wrong };
 
 /// The rows of the table, by kind of fault.
@@ -141,7 +177,6 @@ class Table {
     if (against.empty()) return;
     if (change != Change::other) ++row.wrong;
     fmt::print(stderr, "{}, {}, {}: {}\n", name_, kind, fault, against);
-    if (std::getenv("SHOWALL")) fmt::print(stderr, "{}\n", render_json(*outcome.report));
   }
 
   /// Whether nothing was wrong.
@@ -174,9 +209,11 @@ class Table {
     static_cast<void>(render_dot(report));
     static_cast<void>(render_text(report, {80, false, 20}));
     const auto& verdict = report.verdict;
-    const bool same = verdict.kind == truth_.verdict.kind;
-    if (same && (changed || !verdict.certain || truth_.verdict.certain)) {
-      return verdict.certain || !truth_.verdict.certain ? Change::same : Change::weaker;
+    const auto& truth = truth_.verdict;
+    const bool same = verdict.kind == truth.kind && report.status() == truth_.status() &&
+                      verdict.lock == truth.lock && verdict.cycle == truth.cycle;
+    if (same && (!verdict.certain || truth.certain)) {
+      return verdict.certain || !truth.certain ? Change::same : Change::weaker;
     }
     if (verdict.kind != VerdictKind::unknown) {
       against =
@@ -242,11 +279,16 @@ class Faults {
         fault.number = number;
         const auto& [address, size] = reads[number];
         table.add(kind, fmt::format("read {}, {} bytes at {}", number, size, to_hex(address)),
-                  look(core_, files_, fault), fault.damage == Damage::flip);
+                  look(core_, files_, fault), false);
       }
     }
-    // Memory that a bug has scribbled over is the same in all reads, unlike that of a process that
-    // runs on.
+    damage_bytes(table, reads, numbers);
+  }
+
+  // Memory that a bug has scribbled over is the same in all reads, unlike that of a process that
+  // runs on.
+  void damage_bytes(Table& table, const std::vector<std::pair<Address, std::size_t>>& reads,
+                    const std::vector<std::size_t>& numbers) {
     for (const auto number : sample(numbers, most_, random_)) {
       const auto& [address, size] = reads[number];
       if (size == 0) continue;
@@ -256,14 +298,39 @@ class Faults {
       fault.bit = static_cast<unsigned>(random_() % 8);
       table.add("memory gets another bit",
                 fmt::format("byte {} bit {}", to_hex(fault.byte), fault.bit),
-                look(core_, files_, fault), fault.damage == Damage::flip);
+                look(core_, files_, fault), true);
+    }
+    for (const auto number : sample(numbers, most_, random_)) {
+      const auto& [address, size] = reads[number];
+      if (size < word_bytes) continue;
+      DamagedMemory::Fault fault;
+      fault.damage = Damage::word;
+      fault.byte = address + random_() % (size / word_bytes) * word_bytes;
+      // A pointer of the target's own, where it is not nothing at all.
+      const std::array<std::uint64_t, 3> values{0, UINT64_MAX,
+                                                reads[random_() % reads.size()].first.value()};
+      fault.value = values[random_() % values.size()];
+      table.add("a word is overwritten",
+                fmt::format("{} gets {:#x}", to_hex(fault.byte), fault.value),
+                look(core_, files_, fault), true);
     }
   }
 
   void damage_pages(Table& table, const std::set<Address>& pages) {
-    for (const auto page : sample(std::vector(pages.begin(), pages.end()), most_, random_)) {
-      table.add("page is lost", to_hex(page), look(core_, files_, {Damage::fail, 0, page, {}, 0}),
-                false);
+    const std::vector all(pages.begin(), pages.end());
+    for (const auto page : sample(all, most_, random_)) {
+      DamagedMemory::Fault fault;
+      fault.page = page;
+      fault.damage = Damage::fail;
+      table.add("page is lost", to_hex(page), look(core_, files_, fault), false);
+      fault.other_page = all[random_() % all.size()];
+      for (const auto& [damage, kind] :
+           {std::pair{Damage::zero, "page of zeros"}, std::pair{Damage::copy, "page is a copy"},
+            std::pair{Damage::swap, "pages are swapped"}}) {
+        fault.damage = damage;
+        table.add(kind, fmt::format("{} by {}", to_hex(page), to_hex(fault.other_page)),
+                  look(core_, files_, fault), true);
+      }
     }
   }
 

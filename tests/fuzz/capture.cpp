@@ -296,7 +296,7 @@ Target target_of(FuzzedDataProvider& input) {
   }
   if (input.ConsumeBool()) {
     target.look_again = [](Target&) {};
-    target.stood_still = [&] { return input.ConsumeBool(); };
+    target.stood_still = [&](const Target&) { return input.ConsumeBool(); };
   }
   target.memory = std::make_unique<MadeMemory>(input, build);
   return target;

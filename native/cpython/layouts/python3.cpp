@@ -38,6 +38,7 @@ constexpr Layout common() {
   at.simple_queue = {16};
   at.gil = {8, 16, 32, 48};
   at.long_integer = {24, Layout::Digits::signed_size};
+  at.float_object = {16};
   at.managed.family = Layout::Attributes::dictoffset;
   return at;
 }

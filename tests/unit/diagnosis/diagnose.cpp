@@ -50,6 +50,11 @@ Snapshot fork_hang() {
   return snapshot;
 }
 
+void free_import_lock(Snapshot& snapshot) {
+  snapshot.import_lock.owner = std::optional<PthreadId>();
+  snapshot.import_lock.level = 0;
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(diagnosis)
@@ -81,7 +86,7 @@ BOOST_AUTO_TEST_CASE(a_thread_that_begins_ends_the_start_of_a_thread) {
 
 BOOST_AUTO_TEST_CASE(a_free_lock_is_free) {
   auto snapshot = fork_hang();
-  snapshot.import_lock.owner = std::optional<PthreadId>();
+  free_import_lock(snapshot);
   const auto report = diagnose(snapshot);
   BOOST_TEST((report.verdict.kind == VerdictKind::free));
   BOOST_TEST(report.status() == 0);
@@ -89,7 +94,7 @@ BOOST_AUTO_TEST_CASE(a_free_lock_is_free) {
 
 BOOST_AUTO_TEST_CASE(no_owner_alone_does_not_make_a_lock_free) {
   auto snapshot = fork_hang();
-  snapshot.import_lock.owner = std::optional<PthreadId>();
+  free_import_lock(snapshot);
   snapshot.import_lock.level = Missing{"cannot be read"};
   BOOST_TEST((diagnose(snapshot).verdict.kind == VerdictKind::unknown));
 }
@@ -203,7 +208,7 @@ BOOST_AUTO_TEST_CASE(a_thread_that_was_not_read_may_end_a_wait_that_any_can) {
 BOOST_AUTO_TEST_CASE(an_import_without_an_import_lock_is_unknown) {
   auto snapshot = fork_hang();
   snapshot.import_lock.lock = LockFacts{};
-  snapshot.import_lock.owner = std::optional<PthreadId>();
+  free_import_lock(snapshot);
   BOOST_TEST((diagnose(snapshot).verdict.kind == VerdictKind::unknown));
   snapshot.threads[0].importing.clear();
   BOOST_TEST((diagnose(snapshot).verdict.kind == VerdictKind::free));
@@ -251,7 +256,7 @@ BOOST_AUTO_TEST_CASE(a_finally_that_waits_for_its_lock_does_not_hold_it) {
 
 BOOST_AUTO_TEST_CASE(who_has_the_lock_but_not_yet_the_gil_is_its_owner) {
   auto snapshot = fork_hang();
-  snapshot.import_lock.owner = std::optional<PthreadId>();
+  free_import_lock(snapshot);
   auto lock = *snapshot.import_lock.lock;
   lock.locked = true;
   snapshot.import_lock.lock = lock;
@@ -279,7 +284,7 @@ BOOST_AUTO_TEST_CASE(who_has_the_lock_but_not_yet_the_gil_is_its_owner) {
 
 BOOST_AUTO_TEST_CASE(an_rlock_of_nobody_is_told) {
   auto snapshot = fork_hang();
-  snapshot.import_lock.owner = std::optional<PthreadId>();
+  free_import_lock(snapshot);
   snapshot.threads[0].wait->kind = PythonWait::Kind::rlock;
   snapshot.threads[0].wait->thread = PthreadId{0xdead};
   const auto report = diagnose(snapshot);
@@ -290,7 +295,7 @@ BOOST_AUTO_TEST_CASE(an_rlock_of_nobody_is_told) {
 
 BOOST_AUTO_TEST_CASE(a_gil_of_no_living_thread_is_orphaned) {
   auto snapshot = fork_hang();
-  snapshot.import_lock.owner = std::optional<PthreadId>();
+  free_import_lock(snapshot);
   snapshot.gil.lock = LockFacts{Address{0x2000}, 32, true};
   snapshot.gil.holder = std::optional(PthreadId{0xdead});
   snapshot.threads.resize(1);
@@ -299,16 +304,69 @@ BOOST_AUTO_TEST_CASE(a_gil_of_no_living_thread_is_orphaned) {
   const auto report = diagnose(snapshot);
   BOOST_TEST((report.verdict.kind == VerdictKind::orphaned));
   BOOST_TEST(report.verdict.lock == "GIL");
-  // Under its own id it waits for what it holds itself.
+  // By another thread state of its own it waits for what it holds itself; with one alone it is
+  // about to have it.
   snapshot.gil.holder = std::optional(PthreadId{0xa});
+  BOOST_TEST((diagnose(snapshot).verdict.kind == VerdictKind::free));
+  snapshot.threads[0].states = 2;
   const auto own = diagnose(snapshot);
   BOOST_TEST((own.verdict.kind == VerdictKind::deadlock));
   BOOST_TEST(own.verdict.cycle == std::vector<Lwp>{1}, boost::test_tools::per_element());
 }
 
+BOOST_AUTO_TEST_CASE(facts_of_the_import_lock_that_are_at_odds_make_nothing_free) {
+  auto snapshot = fork_hang();
+  free_import_lock(snapshot);
+  BOOST_TEST((diagnose(snapshot).verdict.kind == VerdictKind::free));
+  snapshot.import_lock.level = 1;
+  const auto report = diagnose(snapshot);
+  BOOST_TEST((report.verdict.kind == VerdictKind::unknown));
+  BOOST_TEST(report.status() == 2);
+  BOOST_TEST(report.problems.size() == 1U);
+  snapshot.import_lock.level = 0;
+  snapshot.import_lock.lock = LockFacts{lock_address, 32, true};
+  BOOST_TEST((diagnose(snapshot).verdict.kind == VerdictKind::unknown));
+  snapshot.import_lock.lock = LockFacts{lock_address, 32, false};
+  BOOST_TEST((diagnose(snapshot).verdict.kind == VerdictKind::free));
+  // A thread that runs is about to set the other variables.
+  snapshot.import_lock.level = 1;
+  snapshot.threads[1].system_call = std::optional<SystemCall>();
+  BOOST_TEST((diagnose(snapshot).verdict.kind == VerdictKind::free));
+}
+
+BOOST_AUTO_TEST_CASE(an_owner_whose_level_is_0_owns_nothing_for_certain) {
+  auto snapshot = fork_hang();
+  snapshot.import_lock.level = 0;
+  BOOST_TEST((diagnose(snapshot).verdict.kind == VerdictKind::deadlock));
+  BOOST_TEST(!diagnose(snapshot).verdict.certain);
+  snapshot.import_lock.owner = std::optional(PthreadId{0xdead});
+  snapshot.threads[0].importing.clear();
+  BOOST_TEST((diagnose(snapshot).verdict.kind == VerdictKind::unknown));
+}
+
+BOOST_AUTO_TEST_CASE(no_thread_has_the_id_0) {
+  auto snapshot = fork_hang();
+  snapshot.import_lock.owner = std::optional(PthreadId{});
+  snapshot.threads[0].importing.clear();
+  BOOST_TEST((diagnose(snapshot).verdict.kind == VerdictKind::unknown));
+}
+
+BOOST_AUTO_TEST_CASE(a_blocked_thread_that_was_not_read_whole_may_hang) {
+  auto snapshot = fork_hang();
+  snapshot.threads[1].whole = false;
+  BOOST_TEST((diagnose(snapshot).verdict.kind == VerdictKind::deadlock));
+  BOOST_TEST(!diagnose(snapshot).verdict.certain);
+  free_import_lock(snapshot);
+  BOOST_TEST((diagnose(snapshot).verdict.kind == VerdictKind::unknown));
+  snapshot.threads[1].system_call = std::optional<SystemCall>();
+  BOOST_TEST((diagnose(snapshot).verdict.kind == VerdictKind::free));
+  snapshot.all_thread_states = false;
+  BOOST_TEST((diagnose(snapshot).verdict.kind == VerdictKind::unknown));
+}
+
 BOOST_AUTO_TEST_CASE(a_thread_that_waits_for_a_lock_left_behind_by_a_fork_is_orphaned) {
   auto snapshot = fork_hang();
-  snapshot.import_lock.owner = std::optional<PthreadId>();
+  free_import_lock(snapshot);
   auto& waiter = snapshot.threads[0];
   waiter.wait->kind = PythonWait::Kind::lock;
   waiter.wait->thread.reset();
@@ -340,11 +398,32 @@ BOOST_AUTO_TEST_CASE(a_lock_of_c_code_can_be_released_by_any_thread_of_the_proce
   const auto report = diagnose(snapshot);
   BOOST_TEST((report.verdict.kind == VerdictKind::deadlock));
   BOOST_TEST((report.threads[0].waits_for->kind == WaitKind::mutex));
+  // One that is not listed is not known.
+  owner.native_lock->owner = 77;
+  BOOST_TEST(!diagnose(snapshot).threads[0].waits_for->lwp.has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_lock_that_its_only_thread_took_before_is_a_cycle_of_one) {
+  auto snapshot = fork_hang();
+  free_import_lock(snapshot);
+  snapshot.threads.resize(1);
+  auto& thread = snapshot.threads[0];
+  thread.wait->kind = PythonWait::Kind::lock;
+  thread.wait->thread.reset();
+  thread.wait->lock = Address{0x9000};
+  BOOST_TEST((diagnose(snapshot).verdict.kind == VerdictKind::orphaned));
+  HeldLock held;
+  held.lock = Address{0x9000};
+  held.shown = HeldLock::Shown::acquire_call;
+  thread.held = {held};
+  const auto report = diagnose(snapshot);
+  BOOST_TEST((report.verdict.kind == VerdictKind::deadlock));
+  BOOST_TEST(report.verdict.cycle == std::vector<Lwp>{1}, boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(an_event_that_nobody_is_left_to_set_is_no_free_process) {
   auto snapshot = fork_hang();
-  snapshot.import_lock.owner = std::optional<PthreadId>();
+  free_import_lock(snapshot);
   snapshot.threads.resize(1);
   auto& wait = *snapshot.threads[0].wait;
   wait.kind = PythonWait::Kind::event;

@@ -91,6 +91,18 @@ BOOST_AUTO_TEST_CASE(a_call_cannot_end_with_any_result) {
   BOOST_TEST((waits() && !*waits()));
 }
 
+BOOST_AUTO_TEST_CASE(a_number_that_no_call_has_is_none) {
+  Code memory({});
+  const auto with = [&](std::int64_t number) {
+    return system_call_in_registers(Architecture::x86_64, memory,
+                                    {number, -512, Address{0x1004}, {}});
+  };
+  BOOST_TEST((with(34) && *with(34)));
+  BOOST_TEST((with(-1) && !*with(-1)));
+  BOOST_TEST(!with(34 + (std::int64_t{1} << 20)).has_value());
+  BOOST_TEST(!with(-1 ^ (std::int64_t{1} << 40)).has_value());
+}
+
 BOOST_AUTO_TEST_CASE(arguments_of_i386_are_words) {
   const auto call = system_call(Architecture::i386, 240, {0xffffffff08050000, 0x189});
   BOOST_TEST((call.futex == Address{0x08050000}));
