@@ -503,7 +503,7 @@ class Judgement {
       const bool shown = !wait.lock.is_null() && held != facts.held.end();
       const bool by_id = gil || (seen && seen->thread && seen->thread == facts.ident);
       if (!shown && !by_id) continue;
-      const auto at = shown ? place(held->file, held->line) : place_of(facts, 0);
+      const auto at = shown ? place(held->file, held->line) : own_place_of(facts, 0);
       add_evidence(fmt::format("A thread of the parent{} held it{} when the process was forked.",
                                facts.name.empty() ? "" : ", " + facts.name + ",",
                                at.empty() ? "" : fmt::format(" ({})", at)));

@@ -222,7 +222,7 @@ def main() -> None:
         with hang("many_threads", folder, threads=threads, depth=depth) as process:
             text += table(f"{threads} threads of {depth} frames", process, None, runs)[0]
         version = harness.output(harness.python("python3-shared"), "-V", timeout=30)
-        with hang("python3/popen_in_import", folder) as process:
+        with hang("python3/import_in_thread", folder) as process:
             text += table(f"The hang of {version}", process, None, runs)[0]
         with hang("python3/many_threads", folder, threads=threads, depth=depth) as process:
             text += table(f"{threads} threads of {depth} frames, {version}", process, None, runs)[0]

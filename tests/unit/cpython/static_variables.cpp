@@ -1,7 +1,6 @@
 #include "cpython/static_variables.hpp"
 
 #include <elf.h>
-#include <elf.h>
 #include <fcntl.h>
 #include <unistd.h>
 
