@@ -110,7 +110,7 @@ class Capture {
     facts.owner = attempt<std::optional<PthreadId>>("import_lock_thread", [&] {
       const auto ident = objects_.pointer(require(variables.import_lock_thread)).value();
       // Nobody is -1; 0 since 3.13.
-      const bool nobody = ident == 0 || PthreadId{ident} == objects_.ident(-1);
+      const bool nobody = PthreadId{ident} == (is_parking() ? PthreadId{} : objects_.ident(-1));
       return nobody ? std::nullopt : std::optional(PthreadId{ident});
     });
     facts.level = attempt<int>("import_lock_level", [&] {
@@ -155,6 +155,11 @@ class Capture {
     }
     keep_one_state_each();
     find_mismatch(seen);
+    if (const auto lwp = matcher_.misnamed()) {
+      snapshot_.all_thread_states = false;
+      snapshot_.problems.push_back(
+          fmt::format("LWP {} has another number in its own memory", *lwp));
+    }
     for (const auto& native : target_.threads) {
       if (seen.contains(native.lwp)) continue;
       ThreadFacts thread;
@@ -297,6 +302,10 @@ class Capture {
         continue;
       }
       thread.native_lock = reader.lock_of(**call);
+      if (auto doubt = reader.doubt(**call); !doubt.empty()) {
+        thread.whole = false;
+        snapshot_.problems.push_back(fmt::format("thread LWP {}: {}", *thread.lwp, doubt));
+      }
     }
   }
 
@@ -575,6 +584,7 @@ Snapshot look(const Target& target, const CaptureOptions& options, Interpreter& 
   snapshot.target = target.info;
   snapshot.problems = target.problems;
   snapshot.all_thread_states = target.all_threads;
+  snapshot.whole_target = target.problems.empty();
   interpreter = find_interpreter(target, snapshot.problems);
   snapshot.python.image = interpreter.image;
   snapshot.python.build_id = interpreter.file->build_id();

@@ -475,7 +475,7 @@ class Judgement {
     const auto& facts = found_.facts(first);
     verdict().kind = VerdictKind::orphaned;
     verdict().lock = wait.kind == WaitKind::gil ? "GIL" : name_of_lock(wait);
-    verdict().certain = !wait.timed;
+    verdict().certain = !wait.timed && found_.whole_target;
     verdict().summary = fmt::format(
         "{} waits for {}, which no living thread holds: its holder has ended, or was "
         "not forked along.",

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <string_view>
 
 #include "diagnosis/phrases.hpp"
@@ -85,6 +86,7 @@ std::string_view known_by(HeldLock::Shown shown) {
 
 Findings::Findings(Snapshot snapshot)
     : all_thread_states(snapshot.all_thread_states),
+      whole_target(snapshot.whole_target),
       signals_interrupt_waits(snapshot.signals_interrupt_waits) {
   report.target = std::move(snapshot.target);
   report.python = std::move(snapshot.python);
@@ -200,6 +202,13 @@ void Findings::find_taker() {
 void Findings::find_orphaned_gil() {
   if (report.gil_state != GilState::held || gil_holder || !report.gil.holder) return;
   if (!all_thread_states || has_parted_threads()) return;
+  // The state of a thread that has ended, or was not forked along, stays in the list.
+  const auto& holder = *report.gil.holder;
+  if (holder && std::ranges::none_of(report.threads, [&](const ThreadReport& thread) {
+        return thread.facts.python && thread.facts.ident == holder;
+      })) {
+    return;
+  }
   // A thread that has just got it runs, and says so a moment later (Python/ceval.c,
   // PyEval_RestoreThread).
   gil_orphaned = *report.gil.holder || !a_thread_runs();
@@ -403,8 +412,19 @@ std::string Findings::contradiction() const {
 std::string Findings::contradiction_of_state() const {
   const auto& lock = report.import_lock;
   const auto& gil = report.gil;
-  if ((lock.owner && *lock.owner == PthreadId{}) || (gil.holder && *gil.holder == PthreadId{})) {
-    return "a lock has the owner 0, which is no thread's id";
+  for (const auto* const owner : {&lock.owner, &gil.holder}) {
+    if (*owner && **owner && is_no_id(***owner)) {
+      return fmt::format("a lock has the owner {}, which can be no thread's id", to_hex(***owner));
+    }
+  }
+  if (const auto number = python_threads(); number > 1) {
+    // Python/import.c, Python/ceval.c: the first import and the second thread make them.
+    if (report.import_lock_state == ImportLockState::never_used) {
+      return fmt::format("the import lock was never used, but there are {} threads", number);
+    }
+    if (report.gil_state == GilState::not_created) {
+      return fmt::format("the GIL was never created, but there are {} threads", number);
+    }
   }
   // A thread that runs may be about to set the next of these (Python/import.c,
   // _PyImport_AcquireLock and _PyImport_ReleaseLock; Python/ceval.c, PyEval_RestoreThread).
@@ -412,13 +432,21 @@ std::string Findings::contradiction_of_state() const {
   if (report.gil_state == GilState::free && gil.holder && *gil.holder) {
     return "the GIL is free, but has a holder";
   }
+  if (report.gil_state == GilState::free && !report.gil_waiters.empty()) {
+    return fmt::format("the GIL is free, but LWP {} waits for it", report.gil_waiters.front());
+  }
   const bool held = report.import_lock_state == ImportLockState::held;
   if (!held && report.import_lock_state != ImportLockState::free) return "";
   const bool taken = lock.owner && *lock.owner;
   if (lock.level && (*lock.level > 0) != taken) {
     return fmt::format("the lock is {} at level {}", taken ? "held" : "free", *lock.level);
   }
-  if (!lock.lock || !lock.lock->locked || *lock.lock->locked == held) return "";
+  if (!lock.lock || !lock.lock->locked) return "";
+  if (!held && !*lock.lock->locked && !report.import_lock_waiters.empty()) {
+    return fmt::format("the import lock is free, but LWP {} waits for it",
+                       report.import_lock_waiters.front());
+  }
+  if (*lock.lock->locked == held) return "";
   if (held) return "the lock itself says that it is free";
   const auto may_have_taken_it = [&](const ThreadReport& thread) {
     const auto& operation = thread.facts.operation;
@@ -428,6 +456,28 @@ std::string Findings::contradiction_of_state() const {
   return std::ranges::any_of(report.threads, may_have_taken_it)
              ? ""
              : "the lock itself says that it is taken";
+}
+
+bool Findings::is_no_id(PthreadId ident) const {
+  constexpr std::uint64_t end_of_programs = std::uint64_t{1} << 48;
+  // glibc aligns a thread's block to 64 bytes (sysdeps/x86_64/nptl/tls.h, TCB_ALIGNMENT).
+  constexpr int most_zeros = 6;
+  std::uint64_t used = 0;
+  for (const auto& thread : report.threads) {
+    if (thread.facts.lwp && thread.facts.ident) {
+      used |= static_cast<std::uint64_t>(*thread.facts.ident);
+    }
+  }
+  const auto number = static_cast<std::uint64_t>(ident);
+  const bool aligned =
+      used == 0 || std::countr_zero(number) >= std::min(std::countr_zero(used), most_zeros);
+  return number == 0 || number >= end_of_programs || !aligned;
+}
+
+std::size_t Findings::python_threads() const {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      report.threads,
+      [](const ThreadReport& thread) { return thread.facts.lwp && thread.facts.python; }));
 }
 
 bool Findings::a_thread_runs() const {
@@ -449,7 +499,12 @@ std::string Findings::unread_thread() const {
 }
 
 std::string Findings::unread_list() const {
+  if (!main_thread()) return "no thread of Python is listed";
+  if (!report.gil_waiters.empty() && !knows_gil() && !a_thread_runs()) {
+    return "who holds the GIL could not be read";
+  }
   if (has_parted_threads()) return "the pthread ids of some threads could not be read";
+  if (!whole_target) return "not all of the process could be read";
   return all_thread_states ? "" : "the list of threads could not be read whole";
 }
 

@@ -65,10 +65,15 @@ class Findings {
   bool namesake_waits_itself = false;  ///< for the import lock, which no owner does
   std::vector<Index> import_waiters;
   bool all_thread_states = true;  ///< false where the list of threads was not read whole
+  bool whole_target = true;       ///< false where the target itself is damaged
   bool signals_interrupt_waits = false;
 
  private:
   [[nodiscard]] std::string contradiction_of_state() const;
+  /// Whether no thread can have that id: ids are addresses in the memory of programs, and lie at
+  /// multiples of one number.
+  [[nodiscard]] bool is_no_id(PthreadId ident) const;
+  [[nodiscard]] std::size_t python_threads() const;
   /// Whether one of the threads is in no system call, or in none that could be read.
   [[nodiscard]] bool a_thread_runs() const;
   struct Holder {

@@ -73,6 +73,17 @@ NativeLock NativeLockReader::lock_of(const SystemCall& call) {
   return lock;
 }
 
+std::string NativeLockReader::doubt(const SystemCall& call) const {
+  std::uint32_t word = 0;
+  if (!memory_.try_read(*call.futex, std::as_writable_bytes(std::span(&word, 1)))) {
+    return "the lock that it waits for cannot be read";
+  }
+  // FUTEX_WAIT goes to wait only where the word is as it was seen (futex(2)); who changes it wakes
+  // the thread.
+  const bool waits = command_of(call) == wait || command_of(call) == 9;
+  return waits && word != seen_by(call) ? "the lock that it waits for has changed since" : "";
+}
+
 void NativeLockReader::set_owner(NativeLock& lock, Lwp tid) const {
   const auto thread = by_tid_.find(tid);
   lock.owner_lives = thread != by_tid_.end();

@@ -18,6 +18,9 @@ class NativeLockReader {
   /// The lock behind the futex that `call` waits on, which it must have. Where its memory fits no
   /// lock that we know, or cannot be read, its kind is unknown.
   NativeLock lock_of(const SystemCall& call);
+  /// Why the futex that `call` waits on cannot be what its thread saw, one clause; empty where it
+  /// is.
+  [[nodiscard]] std::string doubt(const SystemCall& call) const;
 
  private:
   /// The owner that a lock's memory names by its thread id.

@@ -1,5 +1,6 @@
 #include "target/thread_matcher.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -45,6 +46,24 @@ const NativeThread* ThreadMatcher::thread_of(PthreadId ident) {
   const auto [entry, fresh] = by_ident_.try_emplace(ident, nullptr);
   if (fresh && !by_lwp_.empty()) entry->second = by_tid(ident);
   return entry->second;
+}
+
+std::optional<Lwp> ThreadMatcher::misnamed() const {
+  std::optional<Lwp> other;
+  bool any = false;
+  for (const auto& thread : target_.threads) {
+    if (!thread.ident) continue;
+    const auto offsets = tid_offsets(target_.architecture);
+    const bool agrees = std::ranges::any_of(offsets, [&](std::uint64_t offset) {
+      Lwp tid = 0;
+      const Address at{static_cast<std::uint64_t>(*thread.ident) + offset};
+      return memory_.try_read_alone(at, std::as_writable_bytes(std::span(&tid, 1))) &&
+             tid == thread.namespace_lwp.value_or(thread.lwp);
+    });
+    any = any || agrees;
+    if (!agrees) other = thread.lwp;
+  }
+  return any ? other : std::nullopt;
 }
 
 const NativeThread* ThreadMatcher::by_tid(PthreadId ident) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -21,6 +22,9 @@ class ThreadMatcher {
 
   /// Null where no thread of the target has this id.
   const NativeThread* thread_of(PthreadId ident);
+
+  /// A thread whose own memory gives it another tid than the target, where that of others agrees.
+  [[nodiscard]] std::optional<Lwp> misnamed() const;
 
  private:
   const NativeThread* by_tid(PthreadId ident);

@@ -156,9 +156,9 @@ Outcome look(const std::string& core, const FileLookup& files, DamagedMemory::Fa
 }
 
 /// How the verdict of a damaged target stands to the truth: its kind, status, lock and cycle, and
-/// whether it is certain. What is missing may make it less certain or unknown, and nothing else.
-/// Where bytes changed, they may be those of another process in full: it may then be another
-/// verdict, but none that is certain.
+/// whether it is certain. What is missing may make it unknown, or less certain and then with
+/// another lock or cycle, which is named less well. Where bytes changed, they may be those of
+/// another process in full: it may then be of another kind too, but none that is certain.
 enum class Change { same, weaker, unknown, error, other, wrong };
 
 /// The rows of the table, by kind of fault.
@@ -175,7 +175,8 @@ class Table {
     const auto change = judge(outcome, changed, against);
     ++row.changes[static_cast<std::size_t>(change)];
     if (against.empty()) return;
-    if (change != Change::other) ++row.wrong;
+    if (change == Change::other) return;
+    ++row.wrong;
     fmt::print(stderr, "{}, {}, {}: {}\n", name_, kind, fault, against);
   }
 
@@ -196,6 +197,21 @@ class Table {
     std::array<std::size_t, 6> changes{};
   };
 
+  /// How exactly a lock of the program is named matters to no conclusion.
+  static std::string lock_of(const Verdict& verdict) {
+    const auto& lock = verdict.lock;
+    const bool of_cpython =
+        lock == "GIL" || lock.starts_with("import ") || lock.starts_with("module ");
+    return of_cpython || lock.empty() ? lock : "a lock of the program";
+  }
+
+  /// Its cycle from the lowest on.
+  static std::vector<Lwp> circle(const Verdict& verdict) {
+    auto cycle = verdict.cycle;
+    std::ranges::rotate(cycle, std::ranges::min_element(cycle));
+    return cycle;
+  }
+
   /// `against` says what is another or wrong about it; empty where nothing is.
   Change judge(const Outcome& outcome, bool changed, std::string& against) const {
     if (!outcome.report) {
@@ -211,15 +227,15 @@ class Table {
     const auto& verdict = report.verdict;
     const auto& truth = truth_.verdict;
     const bool same = verdict.kind == truth.kind && report.status() == truth_.status() &&
-                      verdict.lock == truth.lock && verdict.cycle == truth.cycle;
+                      lock_of(verdict) == lock_of(truth) && circle(verdict) == circle(truth);
     if (same && (!verdict.certain || truth.certain)) {
       return verdict.certain || !truth.certain ? Change::same : Change::weaker;
     }
     if (verdict.kind != VerdictKind::unknown) {
-      against =
-          fmt::format("{} {} became {} {}: {}", truth_.verdict.summary, truth_.verdict.certain,
-                      verdict.summary, verdict.certain, fmt::join(report.problems, "; "));
-      return changed && !verdict.certain ? Change::other : Change::wrong;
+      against = fmt::format("{} {} became {} {}: {}", truth.summary, truth.certain, verdict.summary,
+                            verdict.certain, fmt::join(report.problems, "; "));
+      const bool may_differ = changed || verdict.kind == truth.kind;
+      return may_differ && !verdict.certain ? Change::other : Change::wrong;
     }
     if (report.problems.size() <= truth_.problems.size()) {
       against = "unknown, but no problem says why: " + verdict.summary;
