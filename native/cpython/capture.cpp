@@ -155,11 +155,7 @@ class Capture {
     }
     keep_one_state_each();
     find_mismatch(seen);
-    if (const auto lwp = matcher_.misnamed()) {
-      snapshot_.all_thread_states = false;
-      snapshot_.problems.push_back(
-          fmt::format("LWP {} has another number in its own memory", *lwp));
-    }
+    check_lwps();
     for (const auto& native : target_.threads) {
       if (seen.contains(native.lwp)) continue;
       ThreadFacts thread;
@@ -264,6 +260,21 @@ class Capture {
                     to_hex(*state->ident)));
   }
 
+  /// Each thread's own memory has to give it the number that the target does.
+  void check_lwps() {
+    std::string problem;
+    try {
+      if (const auto lwp = matcher_.misnamed()) {
+        problem = fmt::format("LWP {} has another number in its own memory", *lwp);
+      }
+    } catch (const Error& error) {
+      problem = fmt::format("the numbers of threads: {}", error.what());
+    }
+    if (problem.empty()) return;
+    snapshot_.all_thread_states = false;
+    snapshot_.problems.push_back(std::move(problem));
+  }
+
   /// C code that joins a thread waits on a word inside that thread.
   void read_native_joins() {
     std::unordered_map<PthreadId, std::string> names;
@@ -301,11 +312,16 @@ class Capture {
       if (lies_in(futex, snapshot_.gil.lock) || lies_in(futex, snapshot_.import_lock.lock)) {
         continue;
       }
-      thread.native_lock = reader.lock_of(**call);
-      if (auto doubt = reader.doubt(**call); !doubt.empty()) {
-        thread.whole = false;
-        snapshot_.problems.push_back(fmt::format("thread LWP {}: {}", *thread.lwp, doubt));
+      std::string doubt;
+      try {
+        thread.native_lock = reader.lock_of(**call);
+        doubt = reader.doubt(**call);
+      } catch (const Error& error) {
+        doubt = error.what();
       }
+      if (doubt.empty()) continue;
+      thread.whole = false;
+      snapshot_.problems.push_back(fmt::format("thread LWP {}: {}", *thread.lwp, doubt));
     }
   }
 

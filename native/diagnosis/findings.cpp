@@ -412,9 +412,9 @@ std::string Findings::contradiction() const {
 std::string Findings::contradiction_of_state() const {
   const auto& lock = report.import_lock;
   const auto& gil = report.gil;
-  for (const auto* const owner : {&lock.owner, &gil.holder}) {
-    if (*owner && **owner && is_no_id(***owner)) {
-      return fmt::format("a lock has the owner {}, which can be no thread's id", to_hex(***owner));
+  for (const auto* const id : {&lock.owner, &gil.holder}) {
+    if (*id && **id && is_no_id(***id)) {
+      return fmt::format("a lock has the owner {}, which can be no thread's id", to_hex(***id));
     }
   }
   if (const auto number = python_threads(); number > 1) {

