@@ -79,15 +79,21 @@ struct ThreadIds {
   bool all = false;
 };
 
+/// How many threads there are: of each the folder has one link, and two of its own
+/// (fs/proc/base.c, proc_task_getattr). Nothing where that cannot be told.
+std::optional<std::size_t> number_of_threads(const ProcFolder& tasks) {
+  struct stat status {};
+  if (::fstat(tasks.descriptor(), &status) != 0 || status.st_nlink < 2) return std::nullopt;
+  return static_cast<std::size_t>(status.st_nlink - 2);
+}
+
 ThreadIds thread_ids(ProcFolder& tasks) {
   constexpr int most_tries = 3;
   ThreadIds found;
   for (int number = 0; number < most_tries && !found.all; ++number) {
     found.lwps = tasks.ids();
-    struct stat status {};
-    if (::fstat(tasks.descriptor(), &status) != 0) continue;
-    // Of each thread one link, and two of the folder itself (fs/proc/base.c, proc_task_getattr).
-    found.all = found.lwps.size() + 2 >= status.st_nlink;
+    const auto threads = number_of_threads(tasks);
+    found.all = threads && found.lwps.size() >= *threads;
   }
   return found;
 }
@@ -147,7 +153,8 @@ void read_threads(Target& target, int pid, bool own_namespace) {
   }
 }
 
-/// Whether all threads waited when they were read, and none has run since.
+/// Whether all threads waited when they were read, and none has run since: neither one of them nor
+/// one that was started after they were listed.
 bool all_still_wait(int pid, const std::vector<NativeThread>& threads) {
   const auto waits = [](const NativeThread& thread) {
     return thread.times_run && thread.system_call && *thread.system_call;
@@ -155,9 +162,12 @@ bool all_still_wait(int pid, const std::vector<NativeThread>& threads) {
   if (!std::ranges::all_of(threads, waits)) return false;
   try {
     const ProcFolder tasks(fmt::format("/proc/{}/task", pid));
-    return std::ranges::all_of(threads, [&](const NativeThread& thread) {
-      return times_run(pid, thread.lwp, tasks.descriptor()) == thread.times_run;
-    });
+    return std::ranges::all_of(threads,
+                               [&](const NativeThread& thread) {
+                                 return times_run(pid, thread.lwp, tasks.descriptor()) ==
+                                        thread.times_run;
+                               }) &&
+           number_of_threads(tasks) == threads.size();
   } catch (const FileError&) {
     return false;
   }

@@ -210,7 +210,11 @@ BOOST_AUTO_TEST_CASE(an_import_without_an_import_lock_is_unknown) {
   snapshot.import_lock.lock = LockFacts{};
   free_import_lock(snapshot);
   BOOST_TEST((diagnose(snapshot).verdict.kind == VerdictKind::unknown));
+  // A program of several threads has imported, and made the GIL.
   snapshot.threads[0].importing.clear();
+  BOOST_TEST((diagnose(snapshot).verdict.kind == VerdictKind::unknown));
+  snapshot.threads.resize(1);
+  snapshot.threads[0].wait.reset();
   BOOST_TEST((diagnose(snapshot).verdict.kind == VerdictKind::free));
 }
 
@@ -301,6 +305,11 @@ BOOST_AUTO_TEST_CASE(a_gil_of_no_living_thread_is_orphaned) {
   snapshot.threads.resize(1);
   snapshot.threads[0].wait.reset();
   block_on(snapshot.threads[0], Address{0x2000});
+  // Its holder is in no list, so that it may be damaged; or its thread state is.
+  BOOST_TEST((diagnose(snapshot).verdict.kind == VerdictKind::unknown));
+  auto left_over = python_thread(2, 0xdead);
+  left_over.lwp.reset();
+  snapshot.threads.push_back(left_over);
   const auto report = diagnose(snapshot);
   BOOST_TEST((report.verdict.kind == VerdictKind::orphaned));
   BOOST_TEST(report.verdict.lock == "GIL");
