@@ -9,7 +9,6 @@ from test_cli import look
 import harness
 
 
-@pytest.mark.xfail(strict=True, reason="floats are misread, and bytes are shown undecoded")
 @pytest.mark.parametrize("interpreter", ["python3", "python3-shared"])
 def test_locals(hang, interpreter):
     process = hang("python3/rich_locals", interpreter)
