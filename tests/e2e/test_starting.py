@@ -35,7 +35,7 @@ def starting(interpreter: str, folder: pathlib.Path, way: str, *, by_exec: bool
           "os.execv(sys.argv[1], sys.argv[1:])"] if by_exec else []
     process = subprocess.Popen([*by, python, *arguments], stdin=subprocess.DEVNULL,
                                env={**os.environ, "PYTHONPATH": "" if by_exec else str(folder)},
-                               preexec_fn=harness.allow_cores, cwd=folder)
+                               preexec_fn=harness.allow_cores, cwd=folder.parent)
     try:
         opens = ("2 ", "257 ")  # open, openat
         call = pathlib.Path(f"/proc/{process.pid}/syscall")
@@ -56,7 +56,7 @@ def path_of(pid: int, call: str) -> str:
 
 
 def verdict(written: str) -> tuple[str, int | None]:
-    report = json.loads(written)
+    report, _ = json.JSONDecoder().raw_decode(written[written.index("{"):])
     return report["verdict"]["kind"], report["import_lock"]["owner"]
 
 
@@ -68,6 +68,6 @@ def test_an_interpreter_that_starts_imports(interpreter, tmp_path, way, by_exec)
         assert (verdict(live.stdout), live.returncode) == (("importing", pid), 0), live.stdout
         core = harness.gcore(pid, tmp_path / "core")
         in_gdb = harness.run_gdb("-p", str(pid), "-x", harness.PLUGIN, "-ex", "py-importlock -json")
-        assert verdict(in_gdb.stdout[in_gdb.stdout.index("{"):]) == ("importing", pid)
+        assert verdict(in_gdb.stdout) == ("importing", pid), in_gdb.stdout
     dead = subprocess.run([COMMAND, "--json", core], capture_output=True, text=True)
     assert (verdict(dead.stdout), dead.returncode) == (("importing", pid), 0), dead.stdout
