@@ -487,6 +487,10 @@ bool Findings::a_thread_runs() const {
 }
 
 std::string Findings::unread_thread() const {
+  const bool of_c_code = std::ranges::any_of(report.threads, [](const ThreadReport& thread) {
+    return thread.waits_for && thread.waits_for->kind == WaitKind::native_lock;
+  });
+  if (of_c_code && !report.gil.lock) return "the GIL could not be read";
   for (const auto& thread : report.threads) {
     const auto& facts = thread.facts;
     if (!facts.lwp) continue;

@@ -107,16 +107,15 @@ class DamagedMemory : public Memory {
     while (!into.empty()) {
       const auto page = page_of(address);
       const auto piece = into.first(std::min<std::size_t>(into.size(), page + page_size - address));
-      auto from = address;
-      if (page == *fault_.page) {
-        from = fault_.other_page + (address - page);
-      } else if (fault_.damage == Damage::swap && page == fault_.other_page) {
-        from = *fault_.page + (address - page);
-      }
-      if (fault_.damage == Damage::zero && page == *fault_.page) {
+      // What the core lacks is read elsewhere, and not damaged.
+      if (!sound_->try_read(address, piece)) return false;
+      const bool first = page == *fault_.page;
+      const bool second = fault_.damage == Damage::swap && page == fault_.other_page;
+      if (first && fault_.damage == Damage::zero) {
         std::ranges::fill(piece, std::byte{});
-      } else if (!sound_->try_read(from, piece)) {
-        return false;
+      } else if (first || second) {
+        const auto other = first ? fault_.other_page : *fault_.page;
+        if (!sound_->try_read(other + (address - page), piece)) return false;
       }
       address = address + piece.size();
       into = into.subspan(piece.size());
@@ -158,7 +157,8 @@ Outcome look(const std::string& core, const FileLookup& files, DamagedMemory::Fa
 /// How the verdict of a damaged target stands to the truth: its kind, status, lock and cycle, and
 /// whether it is certain. What is missing may make it unknown, or less certain and then with
 /// another lock or cycle, which is named less well. Where bytes changed, they may be those of
-/// another process in full: it may then be of another kind too, but none that is certain.
+/// another process in full: the same kind of verdict may then have another cycle, and a verdict
+/// that is not certain may be of another kind.
 enum class Change { same, weaker, unknown, error, other, wrong };
 
 /// The rows of the table, by kind of fault.
@@ -202,7 +202,7 @@ class Table {
     const auto& lock = verdict.lock;
     const bool of_cpython =
         lock == "GIL" || lock.starts_with("import ") || lock.starts_with("module ");
-    return of_cpython || lock.empty() ? lock : "a lock of the program";
+    return of_cpython ? lock : "";
   }
 
   /// Its cycle from the lowest on.
@@ -234,8 +234,10 @@ class Table {
     if (verdict.kind != VerdictKind::unknown) {
       against = fmt::format("{} {} became {} {}: {}", truth.summary, truth.certain, verdict.summary,
                             verdict.certain, fmt::join(report.problems, "; "));
-      const bool may_differ = changed || verdict.kind == truth.kind;
-      return may_differ && !verdict.certain ? Change::other : Change::wrong;
+      const bool same_kind = verdict.kind == truth.kind;
+      const bool may_differ =
+          changed ? same_kind || !verdict.certain : same_kind && !verdict.certain;
+      return may_differ ? Change::other : Change::wrong;
     }
     if (report.problems.size() <= truth_.problems.size()) {
       against = "unknown, but no problem says why: " + verdict.summary;
@@ -454,7 +456,7 @@ int usage() {
       "usage: faults NAME CORE MOST SEED [DEBUG_DIRECTORY...]\n"
       "Each kind of fault befalls MOST reads or places at most, all of them with 0.\n"
       "Columns: NAME, kind of fault, runs, verdict the same, less certain, unknown, error\n"
-      "instead of a report, another but not certain, wrong. The status is 1 where any is wrong.\n");
+      "instead of a report, another (see Change), wrong. The status is 1 where any is wrong.\n");
   return 2;
 }
 
