@@ -225,16 +225,20 @@ class Judgement {
     const bool free = kind == VerdictKind::free;
     const auto contradiction = found_.contradiction();
     auto doubt = contradiction;
+    const auto unread_lock = found_.unread_lock();
+    if (doubt.empty()) doubt = unread_lock;
     if (doubt.empty()) doubt = found_.unread_thread();
     if (doubt.empty() && free) doubt = found_.unread_list();
     if (doubt.empty()) return;
     verdict().certain = false;
     if (report_.problems.empty() || !contradiction.empty()) report_.problems.push_back(doubt);
-    const bool idle = free || kind == VerdictKind::importing;
-    if (!free && (!idle || contradiction.empty())) return;
+    const bool importing = kind == VerdictKind::importing && !contradiction.empty();
+    if (!free && !importing && unread_lock.empty()) return;
     // That nothing hangs rests on all that there is.
     verdict() = {};
-    verdict().summary = fmt::format("Nothing is seen to hang, but {}.", doubt);
+    verdict().summary = unread_lock.empty()
+                            ? fmt::format("Nothing is seen to hang, but {}.", doubt)
+                            : fmt::format("What hangs cannot be told: {}.", unread_lock);
     verdict().advice = "See the problems below.";
   }
 

@@ -284,7 +284,7 @@ Wait Findings::python_wait(Index i, const PythonWait& seen) const {
     const auto holder = holder_of(seen.lock, i);
     if (holder.thread) {
       wait.lwp = facts(*holder.thread).lwp;
-      wait.orphaned = !wait.lwp;
+      wait.orphaned = !wait.lwp && all_thread_states && !has_parted_threads();
       wait.inferred = holder.known_by == known_by(HeldLock::Shown::acquire_call);
     }
   }
@@ -435,6 +435,11 @@ std::string Findings::contradiction_of_state() const {
   if (report.gil_state == GilState::free && !report.gil_waiters.empty()) {
     return fmt::format("the GIL is free, but LWP {} waits for it", report.gil_waiters.front());
   }
+  // With one thread state a thread has the GIL or waits for it.
+  if (gil_holder && waits(*gil_holder) && wait(*gil_holder).kind == WaitKind::gil &&
+      !wait(*gil_holder).lwp && !(*facts(*gil_holder).system_call)->timed) {
+    return fmt::format("LWP {} waits for the GIL, which it holds", *facts(*gil_holder).lwp);
+  }
   const bool held = report.import_lock_state == ImportLockState::held;
   if (!held && report.import_lock_state != ImportLockState::free) return "";
   const bool taken = lock.owner && *lock.owner;
@@ -486,11 +491,16 @@ bool Findings::a_thread_runs() const {
   });
 }
 
-std::string Findings::unread_thread() const {
-  const bool of_c_code = std::ranges::any_of(report.threads, [](const ThreadReport& thread) {
+std::string Findings::unread_lock() const {
+  if (report.gil.lock && report.import_lock.lock) return "";
+  const auto unexplained = std::ranges::find_if(report.threads, [](const ThreadReport& thread) {
     return thread.waits_for && thread.waits_for->kind == WaitKind::native_lock;
   });
-  if (of_c_code && !report.gil.lock) return "the GIL could not be read";
+  if (unexplained == report.threads.end()) return "";
+  return fmt::format("which lock LWP {} waits for could not be read", *unexplained->facts.lwp);
+}
+
+std::string Findings::unread_thread() const {
   for (const auto& thread : report.threads) {
     const auto& facts = thread.facts;
     if (!facts.lwp) continue;

@@ -45,6 +45,9 @@ class Findings {
   /// Which facts cannot be true together, one clause, so that one of them is damaged or of another
   /// moment; empty where none are at odds.
   [[nodiscard]] std::string contradiction() const;
+  /// Which wait may be for the import lock or the GIL, whose places were not read, one clause;
+  /// empty where there is none.
+  [[nodiscard]] std::string unread_lock() const;
   /// What a blocked thread does but was not read, one clause; empty where all was.
   [[nodiscard]] std::string unread_thread() const;
   /// Why there may be more threads than were read, one clause; empty where there are none.

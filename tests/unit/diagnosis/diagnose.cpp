@@ -318,6 +318,10 @@ BOOST_AUTO_TEST_CASE(a_gil_of_no_living_thread_is_orphaned) {
   // By another thread state of its own it waits for what it holds itself; with one alone it is
   // about to have it.
   snapshot.gil.holder = std::optional(PthreadId{0xa});
+  BOOST_TEST((diagnose(snapshot).verdict.kind == VerdictKind::unknown));
+  auto call = **snapshot.threads[0].system_call;
+  call.timed = true;
+  snapshot.threads[0].system_call = std::optional(call);
   BOOST_TEST((diagnose(snapshot).verdict.kind == VerdictKind::free));
   snapshot.threads[0].states = 2;
   const auto own = diagnose(snapshot);
