@@ -205,6 +205,16 @@ class Table {
     return of_cpython ? lock : "";
   }
 
+  static std::string waits_of(const Report& report) {
+    std::string text;
+    for (const auto& thread : report.threads) {
+      const auto& wait = thread.waits_for;
+      text += fmt::format(" {}: {}{};", thread.facts.lwp.value_or(0), wait ? wait->what : "runs",
+                          wait && wait->timed ? " for a time" : "");
+    }
+    return text;
+  }
+
   /// Its cycle from the lowest on.
   static std::vector<Lwp> circle(const Verdict& verdict) {
     auto cycle = verdict.cycle;
@@ -232,8 +242,9 @@ class Table {
       return verdict.certain || !truth.certain ? Change::same : Change::weaker;
     }
     if (verdict.kind != VerdictKind::unknown) {
-      against = fmt::format("{} {} became {} {}: {}", truth.summary, truth.certain, verdict.summary,
-                            verdict.certain, fmt::join(report.problems, "; "));
+      against =
+          fmt::format("{} {} became {} {}: {}.{}", truth.summary, truth.certain, verdict.summary,
+                      verdict.certain, fmt::join(report.problems, "; "), waits_of(report));
       const bool same_kind = verdict.kind == truth.kind;
       const bool may_differ =
           changed ? same_kind || !verdict.certain : same_kind && !verdict.certain;

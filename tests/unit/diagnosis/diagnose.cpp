@@ -183,7 +183,8 @@ BOOST_AUTO_TEST_CASE(a_fork_that_waits_elsewhere_contradicts_the_lock) {
   BOOST_TEST(report.problems.size() == 1);
   // Whoever takes turns is on its way to the lock.
   snapshot.gil.lock = LockFacts{Address{0x2000}, 32, true};
-  snapshot.gil.holder = std::optional(PthreadId{0xb});
+  snapshot.gil.holder = std::optional(PthreadId{0xc});
+  snapshot.threads.push_back(python_thread(3, 0xc));
   block_on(snapshot.threads[1], Address{0x2000});
   BOOST_TEST((diagnose(snapshot).verdict.kind == VerdictKind::importing));
 }
