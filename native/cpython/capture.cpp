@@ -302,9 +302,6 @@ class Capture {
   /// locks explain a wait.
   void read_native_locks() {
     NativeLockReader reader(target_, objects_.memory(), matcher_);
-    const auto lies_in = [](Address futex, const Known<LockFacts>& lock) {
-      return lock && !lock->address.is_null() && futex - lock->address < lock->size;
-    };
     for (auto& thread : snapshot_.threads) {
       const auto& call = thread.system_call;
       if (thread.wait || !call || !*call || !(*call)->futex) continue;
@@ -323,6 +320,10 @@ class Capture {
       thread.whole = false;
       snapshot_.problems.push_back(fmt::format("thread LWP {}: {}", *thread.lwp, doubt));
     }
+  }
+
+  static bool lies_in(Address futex, const Known<LockFacts>& lock) {
+    return lock && !lock->address.is_null() && futex - lock->address < lock->size;
   }
 
   static void add_native(ThreadFacts& thread, const NativeThread& native) {
@@ -474,6 +475,7 @@ class Capture {
       }
     });
     step([&] { thread.wait = waits.wait(frames); });
+    step([&] { check_time_out(thread); });
     thread.housekeeping = is_housekeeping(frames, library);
     thread.exiting = std::ranges::any_of(frames, [&](const RawFrame& frame) {
       return library.function(frame.code_address) == Function::exit_wait;
@@ -497,6 +499,17 @@ class Capture {
     }
     interpreters_.push_back(interpreter);
     snapshot_.threads.push_back(std::move(thread));
+  }
+
+  /// A wait with a time-out polls up to 3.1, and later has one in its system call.
+  void check_time_out(const ThreadFacts& thread) {
+    const auto& call = thread.system_call;
+    if (!thread.wait || !thread.wait->timed || !call || !*call || !(*call)->futex) return;
+    const auto futex = *(*call)->futex;
+    const bool turns =
+        lies_in(futex, snapshot_.gil.lock) || lies_in(futex, snapshot_.import_lock.lock);
+    if (turns || (*call)->timed) return;
+    throw FormatError("its frames show a wait with a time-out, its system call one without");
   }
 
   static bool is_housekeeping(const std::vector<RawFrame>& frames, const Library& library) {
