@@ -222,6 +222,8 @@ class Judgement {
   void weigh() {
     const auto kind = verdict().kind;
     if (kind == VerdictKind::unknown) return;
+    // Who is not there may be what was not read.
+    if (kind == VerdictKind::orphaned && !report_.problems.empty()) verdict().certain = false;
     const bool free = kind == VerdictKind::free;
     const auto contradiction = found_.contradiction();
     auto doubt = contradiction;
