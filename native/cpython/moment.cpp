@@ -124,7 +124,7 @@ void mistrust(const Movement& moved, Snapshot& snapshot) {
   const auto had_lock = [&](const ThreadFacts& thread) {
     return moved.lock && holder && *holder && thread.ident == **holder;
   };
-  if (moved.thread_states) snapshot.all_thread_states = false;
+  snapshot.threads_changed = moved.thread_states;
   std::size_t number = 0;
   std::string some;
   constexpr std::size_t most_named = 5;

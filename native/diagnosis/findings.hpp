@@ -67,7 +67,8 @@ class Findings {
   std::optional<Index> namesake;
   bool namesake_waits_itself = false;  ///< for the import lock, which no owner does
   std::vector<Index> import_waiters;
-  bool all_thread_states = true;  ///< false where the list of threads was not read whole
+  bool all_thread_states = true;  ///< false where a thread may be there that is not listed
+  bool whole_list = true;         ///< false where such a thread may have been there all the while
   bool whole_target = true;       ///< false where the target itself is damaged
   bool signals_interrupt_waits = false;
 
