@@ -241,20 +241,15 @@ PATTERNS = (
 # How reports are known to differ from their pattern.
 OTHER_PROCESS = "a thread that waits for another process is believed to end the wait by itself"
 MISMATCHES: Mapping[str, str] = {
-    "python3/join_timeout_loop": "the loop around the timed wait is not seen",
     "python3/process_pool_in_import": OTHER_PROCESS,
     "python3/spawned_pool_in_import": OTHER_PROCESS,
     "python3/pool_in_import": OTHER_PROCESS,
 }
-# 3.2 and later wait for the GIL 5 ms at a time (take_gil in ceval_gil.c).
-SOMETIMES: Mapping[str, str] = dict.fromkeys(
-    ("python3/gil_in_subinterpreter", "python3/native_join_in_import"),
-    "a look between two of the waits takes the thread for one that runs")
 
 
 def known_mismatch(fixture: str) -> list[pytest.MarkDecorator]:
-    reason = MISMATCHES.get(fixture) or SOMETIMES.get(fixture)
-    return [pytest.mark.xfail(strict=fixture in MISMATCHES, reason=reason)] if reason else []
+    reason = MISMATCHES.get(fixture)
+    return [pytest.mark.xfail(strict=True, reason=reason)] if reason else []
 
 
 def has_symbols(image: str) -> bool:
@@ -264,6 +259,9 @@ def has_symbols(image: str) -> bool:
 
 
 class Comparison3(Comparison):
+    # A wait lasts until a moment, and a core does not tell which moment it shows.
+    CORES_TELL_TIME_LEFT = False
+
     def _locks(self, pattern: Pattern3, interpreter: str) -> None:
         super()._locks(pattern, interpreter)
         self._equal("module locks", dict(pattern.module_locks), {
@@ -384,7 +382,6 @@ def test_a_program_that_runs_a_library_of_debian(hang, monkeypatch, tmp_path):
     assert compared(IN_THREAD, report, status, process) == []
 
 
-@pytest.mark.xfail(strict=False, reason="only of 3.6 and 3.11 is the number known")
 @pytest.mark.parametrize("minor", range(6, 15))
 def test_every_version_is_read_or_named(hang, minor):
     found = subprocess.run([harness.FIXTURES / "python3.sh", "--version", f"3.{minor}"],
@@ -399,10 +396,13 @@ def test_every_version_is_read_or_named(hang, minor):
     else:
         report = json.loads(result.stdout)
         assert report["python"]["version"].startswith(f"3.{minor}.")
-        assert compared(IN_THREAD, report, result.returncode, process) == []
+        mismatches = compared(IN_THREAD, report, result.returncode, process)
+        # Since 3.12 the lock is no variable of its own.
+        in_runtime = minor >= 12 and report["import_lock"]["found_by"] == "runtime"
+        assert [line for line in mismatches
+                if not (in_runtime and line.startswith("found_by"))] == []
 
 
-@pytest.mark.xfail(strict=False, reason="a GIL that changes hands between two reads")
 def test_threads_that_take_turns_do_not_hang(hang, build):
     """Looks at a moving process find the GIL handed over between any two of their reads."""
     process = hang("python3/concurrent_imports", build[1])
