@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import random
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -161,4 +162,32 @@ def test_a_program_that_ends_under_the_look(looks, tmp_path, program):
                 looks.finish(look)
                 if process.poll() is not None:
                     break
+    looks.check()
+
+
+# Of CPython's own tests those that start threads and processes, import in them, and fork.
+REGRESSION = ("test_threading", "test_thread", "test_threaded_import", "test_import", "test_queue",
+              "test_fork1", "test_subprocess", "test_multiprocessing")
+
+
+def test_the_regression_tests_of_cpython(looks, tmp_path):
+    """Where they are installed; what they do is no hang as long as they get on."""
+    python = harness.python("shared")
+    if subprocess.run([python, "-c", "import test.test_threaded_import"], capture_output=True,
+                      timeout=60).returncode != 0:
+        pytest.skip(f"{python} has no regression tests")
+    end = time.monotonic() + SECONDS
+    while time.monotonic() < end:
+        suite = subprocess.Popen([python, "-B", "-m", "test.regrtest", *REGRESSION],
+                                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                 stderr=subprocess.DEVNULL, cwd=tmp_path, start_new_session=True)
+        try:
+            while time.monotonic() < end and suite.poll() is None:
+                with contextlib.suppress(FileNotFoundError):
+                    for pid in (suite.pid, *children(suite.pid)):
+                        looks.finish(looks.start(pid))
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(suite.pid, signal.SIGKILL)
+            suite.wait()
     looks.check()
