@@ -124,6 +124,7 @@ void mistrust(const Movement& moved, Snapshot& snapshot) {
   const auto had_lock = [&](const ThreadFacts& thread) {
     return moved.lock && holder && *holder && thread.ident == **holder;
   };
+  snapshot.ran_on = true;
   snapshot.threads_changed = moved.thread_states;
   std::size_t number = 0;
   std::string some;

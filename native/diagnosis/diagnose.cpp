@@ -234,6 +234,8 @@ class Judgement {
     if (doubt.empty()) return;
     verdict().certain = false;
     if (report_.problems.empty() || !contradiction.empty()) report_.problems.push_back(doubt);
+    // Whatever of a process that runs on could not be read is no hang of all of it.
+    if (free && found_.ran_on && contradiction.empty()) return;
     const bool importing = kind == VerdictKind::importing && !contradiction.empty();
     if (!free && !importing && unread_lock.empty()) return;
     // That nothing hangs rests on all that there is.

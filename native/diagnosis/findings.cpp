@@ -87,6 +87,7 @@ std::string_view known_by(HeldLock::Shown shown) {
 Findings::Findings(Snapshot snapshot)
     : all_thread_states(snapshot.all_thread_states && !snapshot.threads_changed),
       whole_list(snapshot.all_thread_states),
+      ran_on(snapshot.ran_on),
       whole_target(snapshot.whole_target),
       signals_interrupt_waits(snapshot.signals_interrupt_waits) {
   report.target = std::move(snapshot.target);
@@ -518,9 +519,8 @@ std::string Findings::unread_list() const {
   if (!report.gil_waiters.empty() && !knows_gil() && !a_thread_runs()) {
     return "who holds the GIL could not be read";
   }
-  // A thread that came or went while they were read has parted from its state.
-  const bool changed = whole_list && !all_thread_states;
-  if (!changed && has_parted_threads()) {
+  // A thread that begins or ends has no id yet, or no state any more.
+  if (!a_thread_runs() && has_parted_threads()) {
     return "the pthread ids of some threads could not be read";
   }
   if (!whole_target) return "not all of the process could be read";

@@ -69,6 +69,7 @@ class Findings {
   std::vector<Index> import_waiters;
   bool all_thread_states = true;  ///< false where a thread may be there that is not listed
   bool whole_list = true;         ///< false where such a thread may have been there all the while
+  bool ran_on = false;            ///< the process runs on, so that it does not hang as a whole
   bool whole_target = true;       ///< false where the target itself is damaged
   bool signals_interrupt_waits = false;
 

@@ -231,7 +231,8 @@ struct Snapshot {
   std::vector<ModuleLockFacts> module_locks;  ///< that are held or waited for
   std::vector<ThreadFacts> threads;
   bool all_thread_states = true;  ///< false where the list of thread states broke off
-  bool threads_changed = false;   ///< some came or went while they were read, and are running
+  bool ran_on = false;            ///< a live process never kept still while it was read
+  bool threads_changed = false;   ///< some came or went then
   bool whole_target = true;       ///< false where a core is damaged, or threads were missed
   /// A signal interrupts the waits of the main thread for locks, so that a handler written in
   /// Python can end them (3.2 and later).

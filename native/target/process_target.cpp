@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <ctime>
 #include <filesystem>
 #include <string_view>
 
@@ -153,8 +154,22 @@ void read_threads(Target& target, int pid, bool own_namespace) {
   }
 }
 
+/// The time that all threads of a process, also those that have ended, have spent on a CPU, in
+/// nanoseconds (clock_getcpuclockid(3)). That of a thread which still runs is as of the timer's
+/// last tick. Nothing where the kernel does not tell.
+std::optional<std::uint64_t> cpu_time(int pid) {
+  clockid_t clock{};
+  timespec time{};
+  if (::clock_getcpuclockid(pid, &clock) != 0 || ::clock_gettime(clock, &time) != 0) {
+    return std::nullopt;
+  }
+  constexpr std::uint64_t second = 1'000'000'000;
+  return static_cast<std::uint64_t>(time.tv_sec) * second +
+         static_cast<std::uint64_t>(time.tv_nsec);
+}
+
 /// Whether all threads waited when they were read, and none has run since: neither one of them nor
-/// one that was started after they were listed.
+/// one that was started after they were listed and that lives.
 bool all_still_wait(int pid, const std::vector<NativeThread>& threads) {
   const auto waits = [](const NativeThread& thread) {
     return thread.times_run && thread.system_call && *thread.system_call;
@@ -263,6 +278,11 @@ Target process_target(int pid, FileLookup files) {
   const bool own_namespace =
       status_field(status, "NSpid").find_first_of(" \t") == std::string_view::npos;
   target.look_again = [pid, own_namespace](Target& self) {
+    // The clock tells of threads that have ended meanwhile.
+    const auto start = cpu_time(pid);
+    self.stood_still = [pid, start](const Target& look) {
+      return start && cpu_time(pid) == start && all_still_wait(pid, look.threads);
+    };
     read_threads(self, pid, own_namespace);
     // Of a main thread that has ended the kernel keeps no memory.
     const bool main_lives =
@@ -273,7 +293,6 @@ Target process_target(int pid, FileLookup files) {
           return read_remote(pid, lwp, address, into);
         });
   };
-  target.stood_still = [pid](const Target& self) { return all_still_wait(pid, self.threads); };
   target.look_again(target);
   return target;
 }

@@ -11,9 +11,8 @@ namespace importlock {
 /// /proc/PID/task/LWP/schedstat (Linux, Documentation/scheduler/sched-stats.rst), or, of a kernel
 /// without that file, its context switches, voluntary or not (proc_pid_status(5)). A thread that
 /// waited when this was read, or later, and for which it is the same at the end has waited all the
-/// while. `tasks`: the open folder /proc/PID/task. A CPU-time clock does not show as much: that of
-/// a thread which runs moves with the timer's ticks alone. Nothing where there is no such thread.
-/// Throws FileError.
+/// while. `tasks`: the open folder /proc/PID/task. Nothing where there is no such thread. Throws
+/// FileError.
 std::optional<std::uint64_t> times_run(int pid, Lwp lwp, int tasks);
 /// The same, with the folder opened for it.
 std::optional<std::uint64_t> times_run(int pid, Lwp lwp);
