@@ -24,6 +24,7 @@ struct TypeObjects {
   Address type, class_object, instance, code, frame, bytes, unicode, dict, integer, boolean,
       long_integer, function, method, c_function, c_method, method_descriptor, call_iterator,
       module, tuple, list, cell;
+  Address none;  ///< None itself
 };
 
 /// How repr() marks the literals of a version.

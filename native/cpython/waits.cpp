@@ -56,7 +56,7 @@ WaitReader::Lock WaitReader::process_lock(Address semlock) {
 }
 
 bool WaitReader::is_none(Address object) {
-  return !object.is_null() && objects_.type_name(objects_.type_of(object)) == "NoneType";
+  return !object.is_null() && object == objects_.types().none;
 }
 
 std::optional<WaitReader::Lock> WaitReader::c_lock_of(Address object) {

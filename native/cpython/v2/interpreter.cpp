@@ -18,7 +18,7 @@ struct TypeSymbol {
   std::string_view symbol;
   Address TypeObjects::*member;
 };
-constexpr std::array<TypeSymbol, 18> type_symbols{{
+constexpr std::array<TypeSymbol, 19> type_symbols{{
     {"PyType_Type", &TypeObjects::type},
     {"PyClass_Type", &TypeObjects::class_object},
     {"PyInstance_Type", &TypeObjects::instance},
@@ -37,6 +37,7 @@ constexpr std::array<TypeSymbol, 18> type_symbols{{
     {"PyTuple_Type", &TypeObjects::tuple},
     {"PyList_Type", &TypeObjects::list},
     {"PyCell_Type", &TypeObjects::cell},
+    {"_Py_NoneStruct", &TypeObjects::none},
 }};
 
 constexpr std::string_view current_thread_state = "_PyThreadState_Current";

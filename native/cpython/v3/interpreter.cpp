@@ -21,7 +21,7 @@ struct TypeSymbol {
   std::string_view symbol;
   Address TypeObjects::*member;
 };
-constexpr std::array<TypeSymbol, 18> type_symbols{{
+constexpr std::array<TypeSymbol, 19> type_symbols{{
     {"PyType_Type", &TypeObjects::type},
     {"PyCode_Type", &TypeObjects::code},
     {"PyFrame_Type", &TypeObjects::frame},
@@ -40,6 +40,7 @@ constexpr std::array<TypeSymbol, 18> type_symbols{{
     {"PyTuple_Type", &TypeObjects::tuple},
     {"PyList_Type", &TypeObjects::list},
     {"PyCell_Type", &TypeObjects::cell},
+    {"_Py_NoneStruct", &TypeObjects::none},
 }};
 
 constexpr std::string_view runtime_symbol = "_PyRuntime";
