@@ -19,24 +19,15 @@ struct TypeSymbol {
   Address TypeObjects::*member;
 };
 constexpr std::array<TypeSymbol, 19> type_symbols{{
-    {"PyType_Type", &TypeObjects::type},
-    {"PyClass_Type", &TypeObjects::class_object},
-    {"PyInstance_Type", &TypeObjects::instance},
-    {"PyCode_Type", &TypeObjects::code},
-    {"PyFrame_Type", &TypeObjects::frame},
-    {"PyString_Type", &TypeObjects::bytes},
-    {"PyUnicode_Type", &TypeObjects::unicode},
-    {"PyDict_Type", &TypeObjects::dict},
-    {"PyInt_Type", &TypeObjects::integer},
-    {"PyBool_Type", &TypeObjects::boolean},
-    {"PyLong_Type", &TypeObjects::long_integer},
-    {"PyFunction_Type", &TypeObjects::function},
-    {"PyMethod_Type", &TypeObjects::method},
-    {"PyCFunction_Type", &TypeObjects::c_function},
-    {"PyModule_Type", &TypeObjects::module},
-    {"PyTuple_Type", &TypeObjects::tuple},
-    {"PyList_Type", &TypeObjects::list},
-    {"PyCell_Type", &TypeObjects::cell},
+    {"PyType_Type", &TypeObjects::type},         {"PyClass_Type", &TypeObjects::class_object},
+    {"PyInstance_Type", &TypeObjects::instance}, {"PyCode_Type", &TypeObjects::code},
+    {"PyFrame_Type", &TypeObjects::frame},       {"PyString_Type", &TypeObjects::bytes},
+    {"PyUnicode_Type", &TypeObjects::unicode},   {"PyDict_Type", &TypeObjects::dict},
+    {"PyInt_Type", &TypeObjects::integer},       {"PyBool_Type", &TypeObjects::boolean},
+    {"PyLong_Type", &TypeObjects::long_integer}, {"PyFunction_Type", &TypeObjects::function},
+    {"PyMethod_Type", &TypeObjects::method},     {"PyCFunction_Type", &TypeObjects::c_function},
+    {"PyModule_Type", &TypeObjects::module},     {"PyTuple_Type", &TypeObjects::tuple},
+    {"PyList_Type", &TypeObjects::list},         {"PyCell_Type", &TypeObjects::cell},
     {"_Py_NoneStruct", &TypeObjects::none},
 }};
 
