@@ -124,8 +124,8 @@ class Judgement {
     }
     const auto last = path.back();
     if (!graph.nodes()[last].any) return false;
-    if (last == *main && found_.signals_interrupt_waits) {
-      // Programs wait so for a signal, whose handler then sets the Event.
+    if (found_.signals_interrupt_waits) {
+      // Programs wait so for a signal, whose handler runs in the main thread and sets the Event.
       if (found_.wait(last).kind == WaitKind::event) return false;
       certain = false;
     }

@@ -110,7 +110,10 @@ std::string Wording::uncertainty(const Cycle& cycle) const {
     return fmt::format("{} outside Python could still end it.",
                        count(static_cast<Index>(outside), "thread"));
   }
-  return "A thread that wakes from time to time could still end it.";
+  const bool wakes = std::ranges::any_of(
+      found_.report.threads, [](const ThreadReport& thread) { return thread.facts.housekeeping; });
+  return wakes ? "A thread that wakes from time to time could still end it."
+               : "The handler of a signal could still end it.";
 }
 
 std::string Wording::advice_for_import(const Cycle& cycle, const std::string& start) const {
