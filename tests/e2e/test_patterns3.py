@@ -247,9 +247,16 @@ MISMATCHES: Mapping[str, str] = {
 }
 
 
+# 3.2 and later wait for the GIL 5 ms at a time (take_gil in ceval_gil.c). A live process is looked at
+# again; a core shows one moment.
+SOMETIMES: Mapping[str, str] = dict.fromkeys(
+    ("python3/gil_in_subinterpreter", "python3/native_join_in_import"),
+    "a core of a moment between two of the waits shows a thread that runs")
+
+
 def known_mismatch(fixture: str) -> list[pytest.MarkDecorator]:
-    reason = MISMATCHES.get(fixture)
-    return [pytest.mark.xfail(strict=True, reason=reason)] if reason else []
+    reason = MISMATCHES.get(fixture) or SOMETIMES.get(fixture)
+    return [pytest.mark.xfail(strict=fixture in MISMATCHES, reason=reason)] if reason else []
 
 
 def has_symbols(image: str) -> bool:
