@@ -235,6 +235,7 @@ PATTERNS = (
     free("event_loop_idle", {MAIN: Wait("io")}),
     free("exit_waits", {MAIN: Wait("join", "server"), "server": Wait("queue")}),
     free("join_computing", {MAIN: Wait("join", "computer"), "computer": RUNS}),
+    free("join_until_signal", {MAIN: Wait("join", "server"), "server": Wait("event")}),
 )
 
 
