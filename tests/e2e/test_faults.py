@@ -35,7 +35,7 @@ def program() -> pathlib.Path:
 
 
 def check(name: str, core: pathlib.Path, table: list[dict[str, str]]) -> None:
-    most = os.environ.get("IMPORTLOCK_FAULTS", "150")
+    most = os.environ.get("IMPORTLOCK_FAULTS", "40")
     ran = subprocess.run([program(), name, core, most, "1", *harness.DEBUG_DIRECTORIES],
                          capture_output=True, text=True, timeout=3600)
     rows = [dict(zip(COLUMNS, line.split("\t"))) for line in ran.stdout.splitlines()]
