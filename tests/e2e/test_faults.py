@@ -16,6 +16,7 @@ import harness
 
 COLUMNS = ("fixture", "fault", "runs", "same", "less certain", "unknown", "error",
            "another", "wrong")
+MISSING = ("read fails", "read ends short", "page is lost", "file is cut")
 SAMPLE = """acquire_lock_and_exit child_in_import condition_of_lock event_wait_once
     fastlock_and_import fork_in_c fork_under_lock fork_without_gil gil_held_in_import
     gilstate_in_subinterpreter join_timeout_loop lock_and_import long_import_queued
@@ -40,8 +41,13 @@ def check(name: str, core: pathlib.Path, table: list[dict[str, str]]) -> None:
                          capture_output=True, text=True, timeout=3600)
     rows = [dict(zip(COLUMNS, line.split("\t"))) for line in ran.stdout.splitlines()]
     table.extend(rows)
-    assert ran.returncode == 0, ran.stderr
+    assert ran.returncode in (0, 1), ran.stderr
     assert len(rows) == 12, ran.stderr
+    for row in rows:
+        # Where bytes are missing none may be wrong. Changed ones may be those of another process in
+        # full, which nothing tells: seen once in some 10,000.
+        bound = 0 if row["fault"] in MISSING else 1
+        assert int(row["wrong"]) <= bound, ran.stderr
 
 
 @pytest.mark.parametrize("fixture", FIXTURES)
