@@ -55,15 +55,9 @@ Report report_of_process(int pid, const Options& options) {
   bool still = false;
   const auto look = [&] {
     auto opened = process_target(pid, files_of(options));
-    // Threads that were read anew are of a later moment than what capture() saw.
-    bool again = false;
-    opened.look_again = [&again, read_anew = opened.look_again](Target& self) {
-      again = true;
-      read_anew(self);
-    };
-    auto report = diagnose(capture(opened, {options.locals}));
-    still = report.status() == 1 && !again && opened.stood_still(opened);
-    return report;
+    auto snapshot = capture(opened, {options.locals});
+    still = snapshot.stood_still;
+    return diagnose(std::move(snapshot));
   };
   auto report = look();
   constexpr std::chrono::milliseconds part_of_a_wait{3};

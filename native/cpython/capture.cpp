@@ -306,9 +306,7 @@ class Capture {
       const auto& call = thread.system_call;
       if (thread.wait || !call || !*call || !(*call)->futex) continue;
       const auto futex = *(*call)->futex;
-      if (lies_in(futex, snapshot_.gil.lock) || lies_in(futex, snapshot_.import_lock.lock)) {
-        continue;
-      }
+      if (is_turn(futex)) continue;
       std::string doubt;
       try {
         thread.native_lock = reader.lock_of(**call);
@@ -322,8 +320,11 @@ class Capture {
     }
   }
 
-  static bool lies_in(Address futex, const Known<LockFacts>& lock) {
-    return lock && !lock->address.is_null() && futex - lock->address < lock->size;
+  /// Whether a thread that waits on `futex` waits for its turn with the GIL or the import lock.
+  [[nodiscard]] bool is_turn(Address futex) const {
+    const auto& gil = snapshot_.gil.lock;
+    const auto& lock = snapshot_.import_lock.lock;
+    return (gil && gil->spans(futex)) || (lock && lock->spans(futex));
   }
 
   static void add_native(ThreadFacts& thread, const NativeThread& native) {
@@ -420,6 +421,8 @@ class Capture {
     ThreadFacts thread;
     thread.python = true;
     thread.ident = ident_of(objects_, state);
+    // In 3.11 and 3.12 that lies in the thread's stack, where what names the thread lies too.
+    const auto innermost = innermost_frame(objects_, state);
     if (const auto* native = matcher_.thread_of(*thread.ident)) {
       add_native(thread, *native);
       name_parked(thread);
@@ -428,7 +431,6 @@ class Capture {
     const auto& current = interpreter_.variables.py_thread_state_current;
     thread.has_gil = current && objects_.pointer(*current) == state;
     std::string problem;
-    const auto innermost = innermost_frame(objects_, state);
     auto frames = frames_.chain(innermost, frames_left_, problem);
     frames_left_ -= frames.size();
     // What one step cannot read is no reason to do without the others.
@@ -475,7 +477,7 @@ class Capture {
       }
     });
     step([&] { thread.wait = waits.wait(frames); });
-    step([&] { check_time_out(thread); });
+    step([&] { check_wait(thread); });
     thread.housekeeping = is_housekeeping(frames, library);
     thread.exiting = std::ranges::any_of(frames, [&](const RawFrame& frame) {
       return library.function(frame.code_address) == Function::exit_wait;
@@ -501,15 +503,19 @@ class Capture {
     snapshot_.threads.push_back(std::move(thread));
   }
 
-  /// A wait with a time-out polls up to 3.1, and later has one in its system call.
-  void check_time_out(const ThreadFacts& thread) {
+  /// Who waits for a lock is in a futex, and in one with a time-out where its frames show that; up
+  /// to 3.1 a wait with a time-out polls.
+  void check_wait(const ThreadFacts& thread) const {
     const auto& call = thread.system_call;
-    if (!thread.wait || !thread.wait->timed || !call || !*call || !(*call)->futex) return;
-    const auto futex = *(*call)->futex;
-    const bool turns =
-        lies_in(futex, snapshot_.gil.lock) || lies_in(futex, snapshot_.import_lock.lock);
-    if (turns || (*call)->timed) return;
-    throw FormatError("its frames show a wait with a time-out, its system call one without");
+    if (!thread.wait || !call || !*call) return;
+    const auto& futex = (*call)->futex;
+    const bool timed = thread.wait->timed;
+    if (!futex && !timed) {
+      throw FormatError("its frames show a wait for a lock, its system call is another");
+    }
+    if (futex && timed && !(*call)->timed && !is_turn(*futex)) {
+      throw FormatError("its frames show a wait with a time-out, its system call one without");
+    }
   }
 
   static bool is_housekeeping(const std::vector<RawFrame>& frames, const Library& library) {
@@ -636,7 +642,9 @@ Snapshot capture(Target& target, const CaptureOptions& options) {
   for (int number = 1;; ++number) {
     Interpreter interpreter;
     auto snapshot = look(target, options, interpreter);
-    if (!target.look_again || target.stood_still(target)) return snapshot;
+    if (!target.look_again) return snapshot;
+    snapshot.stood_still = target.stood_still(target);
+    if (snapshot.stood_still) return snapshot;
     const auto before = moment_of(target, *target.memory, interpreter);
     target.look_again(target);
     const auto after = moment_of(target, *target.memory, interpreter);

@@ -14,6 +14,7 @@ constexpr std::size_t most_codes = 100'000;
 constexpr std::size_t most_code_bytes = std::size_t{16} << 20;  // what is on stacks: some 100 KiB
 constexpr std::size_t most_names = 65536;
 constexpr std::size_t most_followed = 20'000'000;
+constexpr std::size_t most_methods = 1'000;  // whose names are remembered
 
 }  // namespace
 
@@ -100,9 +101,10 @@ std::optional<Instruction> FrameReader::step(const RawFrame& frame, std::size_t 
 }
 
 int FrameReader::line_of(const Code& code, int offset) {
+  if (const auto known = code.lines.find(offset); known != code.lines.end()) return known->second;
   constexpr std::size_t pairs_per_step = 8;  // each takes that much less time
   follow(code.line_table.size() / 2 / pairs_per_step);
-  return line_at(code, offset);
+  return code.lines[offset] = line_at(code, offset);
 }
 
 std::optional<Instruction> FrameReader::instruction(const RawFrame& frame) const {
@@ -151,9 +153,15 @@ std::optional<Callee> FrameReader::c_method(Address method, Address object) {
   Callee callee;
   callee.object = method;
   callee.self = object;
-  const auto definition = objects_.pointer(method + layout.method_descriptor.d_method);
-  callee.name = objects_.type_name(objects_.pointer(method + layout.method_descriptor.d_type)) +
-                "." + objects_.c_string(objects_.pointer(definition));
+  // What hostile memory makes us remember is bounded.
+  if (method_names_.size() > most_methods) method_names_.clear();
+  auto& name = method_names_[method];
+  if (name.empty()) {
+    const auto definition = objects_.pointer(method + layout.method_descriptor.d_method);
+    name = objects_.type_name(objects_.pointer(method + layout.method_descriptor.d_type)) + "." +
+           objects_.c_string(objects_.pointer(definition));
+  }
+  callee.name = name;
   return callee;
 }
 

@@ -16,15 +16,16 @@ struct Code {
   std::string name;
   std::string file;
   int first_line = 0;
-  std::vector<std::byte> line_table;      ///< co_lnotab or co_linetable
-  std::vector<std::byte> bytes;           ///< of the instructions
-  std::vector<Address> names;             ///< co_names
-  std::vector<Address> variables;         ///< names of the locals: arguments first
-  std::vector<std::byte> variable_kinds;  ///< co_localspluskinds
-  std::vector<ProtectedRange> ranges;     ///< co_exceptiontable
-  std::uint32_t arguments = 0;            ///< co_argcount
-  std::uint32_t locals = 0;               ///< co_nlocals
-  std::uint32_t stack_size = 0;           ///< co_stacksize
+  std::vector<std::byte> line_table;           ///< co_lnotab or co_linetable
+  std::vector<std::byte> bytes;                ///< of the instructions
+  std::vector<Address> names;                  ///< co_names
+  std::vector<Address> variables;              ///< names of the locals: arguments first
+  std::vector<std::byte> variable_kinds;       ///< co_localspluskinds
+  std::vector<ProtectedRange> ranges;          ///< co_exceptiontable
+  std::uint32_t arguments = 0;                 ///< co_argcount
+  std::uint32_t locals = 0;                    ///< co_nlocals
+  std::uint32_t stack_size = 0;                ///< co_stacksize
+  mutable std::unordered_map<int, int> lines;  ///< by offset, in so far as they were asked for
 };
 
 /// A frame as it lies in the target.
@@ -138,6 +139,7 @@ class FrameReader {
   std::unordered_map<Address, Code> codes_;
   /// By code object and f_lasti: recursive frames and idle workers ask for the same again.
   std::unordered_map<Address, std::unordered_map<int, std::vector<int>>> depths_;
+  std::unordered_map<Address, std::string> method_names_;
 };
 
 }  // namespace importlock

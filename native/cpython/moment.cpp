@@ -48,12 +48,9 @@ Moment moment_of(const Target& target, Memory& memory, const Interpreter& interp
   if (lock != 0) {
     moment.import_lock.push_back(static_cast<std::uint32_t>(word(Address{lock})));
   }
-  Address gil;
-  std::uint64_t gil_size = 0;
+  LockFacts gil;
   try {
-    const auto facts = interpreter.version->gil_lock(objects, interpreter);
-    gil = facts.address;
-    gil_size = facts.size;
+    gil = interpreter.version->gil_lock(objects, interpreter);
   } catch (const Error&) {
     // Then a turn with it counts as a wait.
   }
@@ -66,8 +63,7 @@ Moment moment_of(const Target& target, Memory& memory, const Interpreter& interp
     auto& blocked = moment.threads[thread.lwp];
     if (!thread.system_call || !*thread.system_call) continue;
     const auto& call = **thread.system_call;
-    const bool turns = call.futex && !gil.is_null() && *call.futex - gil < gil_size;
-    if (!turns) blocked = call;
+    if (!call.futex || !gil.spans(*call.futex)) blocked = call;
   }
   return moment;
 }
@@ -95,8 +91,7 @@ Movement movement(const Moment& before, const Moment& after,
       continue;
     }
     const auto& is = found->second;
-    const bool same = was && is && was->number == is->number && was->arguments == is->arguments &&
-                      frame_of(before, lwp) == frame_of(after, lwp);
+    const bool same = was && is && *was == *is && frame_of(before, lwp) == frame_of(after, lwp);
     if (!same && (was || is)) moved.threads.insert(lwp);
   }
   return moved;

@@ -16,8 +16,7 @@ namespace {
 using Index = Findings::Index;
 
 bool lies_in(const std::optional<Address>& futex, const Known<LockFacts>& lock) {
-  if (!futex.has_value() || !lock.has_value() || lock->address.is_null()) return false;
-  return *futex >= lock->address && *futex - lock->address < lock->size;
+  return futex.has_value() && lock.has_value() && lock->spans(*futex);
 }
 
 /// What a system call waits for, by its name.

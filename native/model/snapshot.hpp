@@ -43,6 +43,11 @@ struct LockFacts {
   Address address;         ///< null: PyThread_allocate_lock has not been called for it yet
   std::uint64_t size = 0;  ///< bytes from `address` in which a waiter's futex can lie
   Known<bool> locked;
+
+  /// Whether a thread that waits on `futex` waits for this lock.
+  [[nodiscard]] bool spans(Address futex) const {
+    return !address.is_null() && futex >= address && futex - address < size;
+  }
 };
 
 /// The three variables of Python/import.c (2.7): import_lock, import_lock_thread,
@@ -172,6 +177,8 @@ struct SystemCall {
   bool timed = false;            ///< a FUTEX_WAIT that ends by itself after a time
   /// Of a call with a time-out: how many seconds it was to last at most when it began.
   std::optional<double> time_out;
+
+  bool operator==(const SystemCall& other) const = default;
 };
 
 /// What a thread waits for on a futex that no object of Python explains: a lock of the C library or
@@ -231,6 +238,7 @@ struct Snapshot {
   std::vector<ModuleLockFacts> module_locks;  ///< that are held or waited for
   std::vector<ThreadFacts> threads;
   bool all_thread_states = true;  ///< false where the list of thread states broke off
+  bool stood_still = false;       ///< no thread of a live process ran while it was read
   bool ran_on = false;            ///< a live process never kept still while it was read
   bool threads_changed = false;   ///< some came or went then
   bool whole_target = true;       ///< false where a core is damaged, or threads were missed

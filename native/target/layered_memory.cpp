@@ -89,6 +89,16 @@ bool CachedMemory::try_read(Address address, std::span<std::byte> into) {
   return true;
 }
 
+bool CachedMemory::try_read_alone(Address address, std::span<std::byte> into) {
+  const auto offset = static_cast<std::size_t>(address.value() & (piece_size_ - 1));
+  const auto found = pieces_.find(Address{address.value() - offset});
+  if (found == pieces_.end() || found->second == nullptr || into.size() > piece_size_ - offset) {
+    return source_(address, into);
+  }
+  std::copy_n(found->second + offset, into.size(), into.begin());
+  return true;
+}
+
 bool FileBackedMemory::read_from_images(Address address, std::span<std::byte> into) const {
   return std::ranges::any_of(images_, [&](const Image& image) {
     const LinkAddress linked{address.value() - static_cast<std::uint64_t>(image.bias)};

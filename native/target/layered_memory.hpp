@@ -29,9 +29,7 @@ class CachedMemory : public Memory {
         piece_size_(fetches == Fetches::dear ? page_size : small_piece) {}
 
   bool try_read(Address address, std::span<std::byte> into) override;
-  bool try_read_alone(Address address, std::span<std::byte> into) override {
-    return source_(address, into);
-  }
+  bool try_read_alone(Address address, std::span<std::byte> into) override;
 
  private:
   static constexpr std::size_t page_size = 4096;

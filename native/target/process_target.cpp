@@ -22,7 +22,6 @@
 #include "target/pid_namespace.hpp"
 #include "target/proc_file.hpp"
 #include "target/system_call.hpp"
-#include "target/times_run.hpp"
 
 namespace importlock {
 
@@ -99,16 +98,21 @@ ThreadIds thread_ids(ProcFolder& tasks) {
   return found;
 }
 
+/// Throws FileError.
+Known<std::optional<SystemCall>> read_call(Lwp lwp, Architecture architecture, int tasks) {
+  return parse_call(architecture, read_proc_line_at(tasks, fmt::format("{}/syscall", lwp)));
+}
+
 /// Nothing of a thread that has ended.
 std::optional<NativeThread> read_thread(int pid, Lwp lwp, Architecture architecture, int tasks) {
   NativeThread thread;
   thread.lwp = lwp;
-  const auto file = [&](const char* name) { return fmt::format("{}/{}", lwp, name); };
   try {
     // That of the main thread stays until all have ended.
-    if (lwp == pid && has_ended(read_proc_line_at(tasks, file("stat")))) return std::nullopt;
-    thread.times_run = times_run(pid, lwp, tasks);
-    thread.system_call = parse_call(architecture, read_proc_line_at(tasks, file("syscall")));
+    if (lwp == pid && has_ended(read_proc_line_at(tasks, fmt::format("{}/stat", lwp)))) {
+      return std::nullopt;
+    }
+    thread.system_call = read_call(lwp, architecture, tasks);
   } catch (const FileError& error) {
     const auto number = error.error_number();
     if (number == EPERM || number == EACCES || error.shortage()) throw;
@@ -168,21 +172,18 @@ std::optional<std::uint64_t> cpu_time(int pid) {
          static_cast<std::uint64_t>(time.tv_nsec);
 }
 
-/// Whether all threads waited when they were read, and none has run since: neither one of them nor
-/// one that was started after they were listed and that lives.
-bool all_still_wait(int pid, const std::vector<NativeThread>& threads) {
-  const auto waits = [](const NativeThread& thread) {
-    return thread.times_run && thread.system_call && *thread.system_call;
-  };
-  if (!std::ranges::all_of(threads, waits)) return false;
+/// Whether all threads waited when they were read, still do, and are all that there are. What a
+/// thread has run shows in the clock when it waits again (kernel/sched/fair.c, update_curr), so
+/// where that has not moved from before the first to after the last of these none has run.
+bool all_still_wait(int pid, Architecture architecture, const std::vector<NativeThread>& threads) {
   try {
     const ProcFolder tasks(fmt::format("/proc/{}/task", pid));
-    return std::ranges::all_of(threads,
-                               [&](const NativeThread& thread) {
-                                 return times_run(pid, thread.lwp, tasks.descriptor()) ==
-                                        thread.times_run;
-                               }) &&
-           number_of_threads(tasks) == threads.size();
+    const auto still_waits = [&](const NativeThread& thread) {
+      if (!thread.system_call || !*thread.system_call) return false;
+      const auto call = read_call(thread.lwp, architecture, tasks.descriptor());
+      return call && *call == *thread.system_call;
+    };
+    return std::ranges::all_of(threads, still_waits) && number_of_threads(tasks) == threads.size();
   } catch (const FileError&) {
     return false;
   }
@@ -278,10 +279,10 @@ Target process_target(int pid, FileLookup files) {
   const bool own_namespace =
       status_field(status, "NSpid").find_first_of(" \t") == std::string_view::npos;
   target.look_again = [pid, own_namespace](Target& self) {
-    // The clock tells of threads that have ended meanwhile.
     const auto start = cpu_time(pid);
     self.stood_still = [pid, start](const Target& look) {
-      return start && cpu_time(pid) == start && all_still_wait(pid, look.threads);
+      return start && all_still_wait(pid, look.architecture, look.threads) &&
+             cpu_time(pid) == start;
     };
     read_threads(self, pid, own_namespace);
     // Of a main thread that has ended the kernel keeps no memory.

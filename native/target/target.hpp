@@ -22,7 +22,6 @@ struct NativeThread {
   /// pthread_self(), where a register tells it: the base of fs on x86-64, that of gs on i386.
   std::optional<PthreadId> ident;
   Known<std::optional<SystemCall>> system_call;  ///< empty optional: it runs
-  std::optional<std::uint64_t> times_run;  ///< before `system_call` was read, of a live process
 };
 
 /// Where the files that the target names are found on this machine. A file of another build than

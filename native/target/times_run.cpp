@@ -25,9 +25,10 @@ std::optional<std::uint64_t> last_number(std::string_view line) {
 
 }  // namespace
 
-std::optional<std::uint64_t> times_run(int pid, Lwp lwp, int tasks) {
+std::optional<std::uint64_t> times_run(int pid, Lwp lwp) {
   try {
-    const auto times = last_number(read_proc_line_at(tasks, fmt::format("{}/schedstat", lwp)));
+    const auto times =
+        last_number(read_proc_file(fmt::format("/proc/{}/task/{}/schedstat", pid, lwp)));
     // A kernel that was told not to count says 0.
     if (times && *times > 0) return times;
   } catch (const FileError& error) {
@@ -37,11 +38,6 @@ std::optional<std::uint64_t> times_run(int pid, Lwp lwp, int tasks) {
   const auto other = status_number(pid, lwp, "nonvoluntary_ctxt_switches");
   if (!voluntary || !other) return std::nullopt;
   return *voluntary + *other;
-}
-
-std::optional<std::uint64_t> times_run(int pid, Lwp lwp) {
-  const ProcFolder tasks(fmt::format("/proc/{}/task", pid));
-  return times_run(pid, lwp, tasks.descriptor());
 }
 
 }  // namespace importlock
