@@ -27,8 +27,11 @@ const Code* FrameReader::code(Address address) {
   try {
     if (codes_.size() > most_codes) throw LimitError("there is more code than a program has");
     if (!objects_.is(address, objects_.types().code)) throw FormatError("no code object");
-    code.name = objects_.text(objects_.pointer(address + at.co_name)).value_or("");
-    code.file = objects_.text(objects_.pointer(address + at.co_filename)).value_or("");
+    const auto name = objects_.text(objects_.pointer(address + at.co_name));
+    const auto file = objects_.text(objects_.pointer(address + at.co_filename));
+    code.named = name && file;
+    code.name = name.value_or("");
+    code.file = file.value_or("");
     code.first_line = memory.value<std::int32_t>(address + at.co_firstlineno);
     code.names = objects_.items(objects_.pointer(address + at.co_names), most_names);
     code.arguments = memory.value<std::uint32_t>(address + at.co_argcount);
@@ -81,6 +84,9 @@ std::vector<RawFrame> FrameReader::chain(Address innermost, std::size_t most,
     try {
       auto read = frame(address);
       address = read.back;
+      if (read.code != nullptr && !read.code->named && problem.empty()) {
+        problem = "a code object has no name";
+      }
       if (!read.is_entry) frames.push_back(read);
     } catch (const Error& error) {
       problem = error.what();

@@ -13,8 +13,9 @@ namespace importlock {
 
 /// A code object; the parts that frames share.
 struct Code {
-  std::string name;
-  std::string file;
+  std::string name;    ///< empty where it could not be read
+  std::string file;    ///< so is this
+  bool named = false;  ///< both could
   int first_line = 0;
   std::vector<std::byte> line_table;           ///< co_lnotab or co_linetable
   std::vector<std::byte> bytes;                ///< of the instructions

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <string_view>
 #include <utility>
 
 #include "diagnosis/findings.hpp"
@@ -37,6 +38,10 @@ class Judgement {
     static_cast<void>(found_deadlock_of_locks() || found_circle_of_joins() || found_orphan() ||
                       found_total_hang() || found_stall() || found_import());
     weigh();
+    constexpr std::string_view restart = "Only a restart helps";
+    if (!verdict().certain && verdict().advice.starts_with(restart)) {
+      verdict().advice.replace(0, restart.size(), "If so, only a restart helps");
+    }
     return std::move(report_);
   }
 

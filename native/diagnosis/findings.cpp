@@ -210,9 +210,13 @@ void Findings::find_orphaned_gil() {
       })) {
     return;
   }
-  // A thread that has just got it runs, and says so a moment later (Python/ceval.c,
-  // PyEval_RestoreThread).
-  gil_orphaned = *report.gil.holder || !a_thread_runs();
+  // It is taken before its holder is written down (Python/ceval.c, PyEval_RestoreThread), or by C
+  // code that enters no thread state (PyEval_AcquireLock): a thread that waits for it did not.
+  const auto waits_for_gil = [&](const ThreadReport& thread) {
+    const auto& call = thread.facts.system_call;
+    return !thread.facts.lwp || (call && *call && lies_in((*call)->futex, report.gil.lock));
+  };
+  gil_orphaned = holder || std::ranges::all_of(report.threads, waits_for_gil);
 }
 
 void Findings::find_wait(Index i) {

@@ -380,6 +380,18 @@ BOOST_AUTO_TEST_CASE(a_blocked_thread_that_was_not_read_whole_may_hang) {
   BOOST_TEST((diagnose(snapshot).verdict.kind == VerdictKind::unknown));
 }
 
+BOOST_AUTO_TEST_CASE(a_gil_without_a_holder_may_be_that_of_any_thread_that_does_not_wait_for_it) {
+  auto snapshot = fork_hang();
+  free_import_lock(snapshot);
+  snapshot.gil.lock = LockFacts{Address{0x2000}, 32, true};
+  snapshot.gil.holder = std::optional<PthreadId>();
+  block_on(snapshot.threads[1], Address{0x2000});
+  BOOST_TEST((diagnose(snapshot).verdict.kind == VerdictKind::unknown));
+  snapshot.threads[0].wait.reset();
+  block_on(snapshot.threads[0], Address{0x2000});
+  BOOST_TEST((diagnose(snapshot).verdict.kind == VerdictKind::orphaned));
+}
+
 BOOST_AUTO_TEST_CASE(a_thread_that_waits_for_a_lock_left_behind_by_a_fork_is_orphaned) {
   auto snapshot = fork_hang();
   free_import_lock(snapshot);
