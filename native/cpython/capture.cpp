@@ -113,6 +113,10 @@ class Capture {
       const bool nobody = PthreadId{ident} == (is_parking() ? PthreadId{} : objects_.ident(-1));
       return nobody ? std::nullopt : std::optional(PthreadId{ident});
     });
+    if (facts.owner && *facts.owner && !matcher_.can_be_id(**facts.owner)) {
+      snapshot_.problems.push_back(
+          fmt::format("import_lock_thread: no thread has had the id {}", to_hex(**facts.owner)));
+    }
     facts.level = attempt<int>("import_lock_level", [&] {
       const auto level =
           objects_.memory().value<std::int32_t>(require(variables.import_lock_level));
