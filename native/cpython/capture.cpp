@@ -113,7 +113,7 @@ class Capture {
       const bool nobody = PthreadId{ident} == (is_parking() ? PthreadId{} : objects_.ident(-1));
       return nobody ? std::nullopt : std::optional(PthreadId{ident});
     });
-    if (facts.owner && *facts.owner && !matcher_.can_be_id(**facts.owner)) {
+    if (facts.owner && *facts.owner && !matcher_.is_id(**facts.owner).value_or(true)) {
       snapshot_.problems.push_back(
           fmt::format("import_lock_thread: no thread has had the id {}", to_hex(**facts.owner)));
     }
@@ -132,6 +132,12 @@ class Capture {
         "interpreter_lock", [&] { return version.gil_lock(objects_, interpreter_); });
     snapshot_.gil.holder = attempt<std::optional<PthreadId>>(
         "_PyThreadState_Current", [&] { return version.gil_holder(objects_, interpreter_); });
+    // A fork in C leaves the memory of its parent's threads in place.
+    const auto& holder = snapshot_.gil.holder;
+    if (holder && *holder && !matcher_.is_id(**holder).value_or(false)) {
+      snapshot_.problems.push_back(
+          fmt::format("the GIL's holder: no thread has had the id {}", to_hex(**holder)));
+    }
   }
 
   void read_threads() {

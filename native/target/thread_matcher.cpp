@@ -48,13 +48,14 @@ const NativeThread* ThreadMatcher::thread_of(PthreadId ident) {
   return entry->second;
 }
 
-bool ThreadMatcher::can_be_id(PthreadId ident) const {
+std::optional<bool> ThreadMatcher::is_id(PthreadId ident) const {
   if (target_.architecture == Architecture::aarch64) return true;
   const auto size = word_size(target_.architecture);
   const Address at{static_cast<std::uint64_t>(ident)};
   std::uint64_t self = 0;
   const auto word = std::as_writable_bytes(std::span(&self, 1)).first(size);
-  return !memory_.try_read_alone(at, word) || self == to_word(at.value(), size);
+  if (!memory_.try_read_alone(at, word)) return std::nullopt;
+  return self == to_word(at.value(), size);
 }
 
 std::optional<Lwp> ThreadMatcher::misnamed() const {

@@ -23,10 +23,10 @@ class ThreadMatcher {
   /// Null where no thread of the target has this id.
   const NativeThread* thread_of(PthreadId ident);
 
-  /// Whether a thread can have had that id, one that has ended too: glibc (x86_64/nptl/tls.h,
-  /// tcbhead_t) and musl (pthread_impl.h) begin a thread's block with a pointer to it, and where it
-  /// has ended its memory may be gone. On AArch64 that cannot be told, and it is true.
-  [[nodiscard]] bool can_be_id(PthreadId ident) const;
+  /// Whether what lies at that id is, or was, a thread's: glibc (x86_64/nptl/tls.h, tcbhead_t) and
+  /// musl (pthread_impl.h) begin a thread's block with a pointer to it. Nothing where its memory is
+  /// gone. On AArch64, which has no such pointer, it is true.
+  [[nodiscard]] std::optional<bool> is_id(PthreadId ident) const;
 
   /// A thread whose own memory gives it another tid than the target, where that of others agrees.
   [[nodiscard]] std::optional<Lwp> misnamed() const;

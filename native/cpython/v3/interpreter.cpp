@@ -4,6 +4,7 @@
 
 #include <array>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "base/error.hpp"
@@ -50,8 +51,10 @@ constexpr std::string_view version_symbol = "Py_Version";
 std::optional<unsigned> minor_version(const PythonImage& image) {
   // Python/pylifecycle.c of 3.11 and later: PY_VERSION_HEX in a constant.
   if (const auto found = image.exported.find(version_symbol); found != image.exported.end()) {
-    if (const auto hex = image.file->initial_value(found->second.front().address, 8)) {
-      return static_cast<unsigned>(*hex >> 16) & 0xff;
+    std::uint64_t hex = 0;
+    const auto bytes = std::as_writable_bytes(std::span(&hex, 1));
+    if (image.file->read_constant(found->second.front().address, bytes)) {
+      return static_cast<unsigned>(hex >> 16) & 0xff;
     }
   }
   const auto runtime = image.exported.find(runtime_symbol);
