@@ -20,7 +20,7 @@ constexpr Lwp largest_lwp = 1 << 22;  // PID_MAX_LIMIT, Linux include/linux/thre
 /// Where struct elf_prstatus (include/linux/elfcore.h) and elf_gregset_t (arch/*/include/asm/elf.h)
 /// have what we read: bytes from the start, and indices of registers.
 struct StatusLayout {
-  std::uint64_t pid, registers;
+  std::uint64_t size, pid, registers;
   std::size_t call, counter;
   std::optional<std::size_t> result, thread_pointer;
   std::array<std::size_t, 6> arguments;
@@ -30,12 +30,12 @@ StatusLayout status_layout(Architecture architecture) {
   switch (architecture) {
     // struct user_regs_struct, arch/x86/include/asm/user_64.h: orig_rax 15, rip 16, rax 10,
     // fs_base 21; rdi, rsi, rdx, r10, r8, r9.
-    case Architecture::x86_64: return {32, 112, 15, 16, 10, 21, {14, 13, 12, 7, 9, 8}};
+    case Architecture::x86_64: return {336, 32, 112, 15, 16, 10, 21, {14, 13, 12, 7, 9, 8}};
     // user_32.h: orig_ax 11, ip 12, ax 6; bx, cx, dx, si, di, bp.
-    case Architecture::i386: return {24, 72, 11, 12, 6, std::nullopt, {0, 1, 2, 3, 4, 5}};
+    case Architecture::i386: return {144, 24, 72, 11, 12, 6, std::nullopt, {0, 1, 2, 3, 4, 5}};
     // struct user_pt_regs, arch/arm64/include/uapi/asm/ptrace.h: x0 to x30, sp, pc.
     case Architecture::aarch64:
-      return {32, 112, 8, 32, std::nullopt, std::nullopt, {0, 1, 2, 3, 4, 5}};
+      return {392, 32, 112, 8, 32, std::nullopt, std::nullopt, {0, 1, 2, 3, 4, 5}};
   }
   return {};
 }
@@ -47,7 +47,7 @@ class Reader {
 
   void read_status(std::span<const std::byte> status, CoreNotes& notes) const {
     const auto lwp = load<std::int32_t>(status, at_.pid);
-    if (!lwp || *lwp <= 0 || *lwp > largest_lwp) {
+    if (status.size() != at_.size || !lwp || *lwp <= 0 || *lwp > largest_lwp) {
       notes.whole = false;
       return;
     }

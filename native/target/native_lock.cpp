@@ -37,12 +37,20 @@ bool is_private(const SystemCall& call) { return (call.arguments[1] & private_fl
 
 Address before(Address address, std::uint64_t bytes) { return Address{address.value() - bytes}; }
 
-/// `Number` words of 32 bits at `address`; zeros where they cannot be read, which fit no lock.
+constexpr std::uint64_t page = 4096;
+
+/// `Number` words of 32 bits at `address`, around the word `futex`; zeros, which fit no lock, where
+/// they reach into a page that is not there. Throws FaultError.
 template <std::size_t Number>
-std::array<std::uint32_t, Number> words_at(Memory& memory, Address address) {
+std::array<std::uint32_t, Number> words_at(Memory& memory, Address address, Address futex) {
   std::array<std::uint32_t, Number> words{};
-  if (!memory.try_read(address, std::as_writable_bytes(std::span(words)))) words.fill(0);
-  return words;
+  if (memory.try_read(address, std::as_writable_bytes(std::span(words)))) return words;
+  const auto last = address + (sizeof words - 1);
+  const auto page_of = [](Address each) { return each.value() / page; };
+  if (page_of(address) == page_of(futex) && page_of(last) == page_of(futex)) {
+    throw FaultError(address, sizeof words);
+  }
+  return {};
 }
 
 }  // namespace
@@ -78,6 +86,11 @@ std::string NativeLockReader::doubt(const SystemCall& call) const {
   if (!memory_.try_read(*call.futex, std::as_writable_bytes(std::span(&word, 1)))) {
     return "the lock that it waits for cannot be read";
   }
+  const Address time_out{call.arguments[3]};
+  std::uint64_t seconds = 0;
+  if (call.timed && !memory_.try_read(time_out, std::as_writable_bytes(std::span(&seconds, 1)))) {
+    return "the time-out of its wait cannot be read";
+  }
   // FUTEX_WAIT goes to wait only where the word is as it was seen (futex(2)); who changes it wakes
   // the thread.
   const bool waits = command_of(call) == wait || command_of(call) == 9;
@@ -93,7 +106,7 @@ void NativeLockReader::set_owner(NativeLock& lock, Lwp tid) const {
 bool NativeLockReader::is_stream(NativeLock& lock, const SystemCall& call) {
   // glibc sysdeps/nptl/stdio-lock.h: { int lock; int cnt; void* owner; }, owner is pthread_self().
   if (command_of(call) != wait || seen_by(call) != 2) return false;
-  const auto words = words_at<4>(memory_, *call.futex);
+  const auto words = words_at<4>(memory_, *call.futex, *call.futex);
   const bool wide = word_size(target_.architecture) == 8;
   const PthreadId owner{wide ? std::uint64_t{words[3]} << 32 | words[2] : words[2]};
   if (words[0] == 0 || words[1] == 0 || words[1] > most_waiters) return false;
@@ -109,7 +122,7 @@ bool NativeLockReader::is_mutex(NativeLock& lock, const SystemCall& call) const 
   // __nusers and __kind change places on i386. nptl/pthread_mutex_lock.c: a plain one is waited for
   // with 2 (nptl/lowlevellock.c), a robust one with its owner's id and FUTEX_WAITERS, one with
   // priority inheritance by FUTEX_LOCK_PI.
-  const auto words = words_at<6>(memory_, *call.futex);
+  const auto words = words_at<6>(memory_, *call.futex, *call.futex);
   const bool wide = word_size(target_.architecture) == 8;
   const auto kind = wide ? words[4] : words[3];
   const auto users = wide ? words[3] : words[4];
@@ -129,7 +142,7 @@ bool NativeLockReader::is_mutex(NativeLock& lock, const SystemCall& call) const 
 bool NativeLockReader::is_mutex_of_musl(NativeLock& lock, const SystemCall& call) const {
   // musl src/internal/pthread_impl.h: { int _m_type; int _m_lock; int _m_waiters; …}; the lock of a
   // plain one is EBUSY and names no owner (src/thread/pthread_mutex_trylock.c).
-  const auto words = words_at<3>(memory_, before(*call.futex, 4));
+  const auto words = words_at<3>(memory_, before(*call.futex, 4), *call.futex);
   constexpr std::uint32_t busy = 16, types = 0x8f;
   if (command_of(call) != wait || (seen_by(call) & waiters_mark) == 0 || words[2] == 0 ||
       words[2] > most_waiters || (words[0] & ~types) != 0 || words[1] == 0) {
@@ -145,7 +158,7 @@ bool NativeLockReader::is_mutex_of_musl(NativeLock& lock, const SystemCall& call
 bool NativeLockReader::is_semaphore(NativeLock& lock, const SystemCall& call) const {
   // glibc sysdeps/nptl/internaltypes.h, struct new_sem: on 64 bits { value, waiters, private }, on
   // 32 { value << 1 | has waiters, private, pad, waiters }. musl: { value, waiters, private }.
-  const auto words = words_at<4>(memory_, *call.futex);
+  const auto words = words_at<4>(memory_, *call.futex, *call.futex);
   const bool wide = word_size(target_.architecture) == 8;
   const bool packed = !wide && !musl_;
   const auto waiters = packed ? words[3] : words[1];
@@ -165,7 +178,7 @@ bool NativeLockReader::is_condition_variable(NativeLock& lock, const SystemCall&
   // waiters above three bits of flags.
   for (const std::uint64_t group : {std::uint64_t{0}, std::uint64_t{1}}) {
     const auto base = before(*call.futex, 40 + 4 * group);
-    const auto words = words_at<12>(memory_, base);
+    const auto words = words_at<12>(memory_, base, *call.futex);
     const auto waiters = words[9] >> 3;
     if (command_of(call) != 9 || base.value() % 8 != 0 || waiters == 0 || waiters > most_waiters) {
       continue;
@@ -189,7 +202,7 @@ bool NativeLockReader::is_rwlock(NativeLock& lock, const SystemCall& call) const
   const bool wide = word_size(target_.architecture) == 8;
   for (const std::uint64_t offset : {std::uint64_t{8}, std::uint64_t{12}}) {
     const auto base = before(*call.futex, offset);
-    const auto words = words_at<8>(memory_, base);
+    const auto words = words_at<8>(memory_, base, *call.futex);
     const auto writer = wide ? words[6] : words[7];
     const bool of_readers = words[0] >= 8;  // readers are counted above three bits of flags
     if (words[2] > 3 || words[3] > 3 || words[4] != 0 || words[5] != 0) continue;
@@ -205,7 +218,7 @@ bool NativeLockReader::is_rwlock(NativeLock& lock, const SystemCall& call) const
 bool NativeLockReader::is_barrier(NativeLock& lock, const SystemCall& call) const {
   // glibc 2.25 and later, nptl/pthreadP.h, struct pthread_barrier: { in, current_round, count,
   // shared, out }, waited for on current_round.
-  const auto words = words_at<5>(memory_, before(*call.futex, 4));
+  const auto words = words_at<5>(memory_, before(*call.futex, 4), *call.futex);
   const auto inside = words[0] - words[1];
   if (command_of(call) != wait || words[1] != seen_by(call) || words[2] < 2 ||
       words[2] > most_waiters || (words[3] != 0 && words[3] != private_flag) || inside == 0 ||
@@ -218,7 +231,7 @@ bool NativeLockReader::is_barrier(NativeLock& lock, const SystemCall& call) cons
 }
 
 bool NativeLockReader::is_once(NativeLock& lock, const SystemCall& call) const {
-  const auto word = words_at<1>(memory_, *call.futex)[0];
+  const auto word = words_at<1>(memory_, *call.futex, *call.futex)[0];
   if (command_of(call) != wait || word != seen_by(call)) return false;
   // libstdc++-v3/libsupc++/guard.cc: pending and waiting. nptl/pthread_once.c: in progress, with
   // the number of forks above; others wait for a 1 too, but not for one in a program's variables.

@@ -246,7 +246,11 @@ Known<std::optional<SystemCall>> system_call_in_registers(Architecture architect
   if (registers.number < 0) return Result();
   auto call = system_call(architecture, static_cast<long>(registers.number), registers.arguments);
   if (architecture != Architecture::aarch64) {
-    if (!leaves(registers)) return Result(std::move(call));
+    if (!leaves(registers)) {
+      const bool waits = call.name != "futex" || call.futex;
+      if (!waits) return Missing{"its futex operation is none that waits"};
+      return Result(std::move(call));
+    }
     if (!can_end(call, architecture, *registers.result)) {
       return Missing{"its system call has a result that none has"};
     }
