@@ -38,6 +38,7 @@ struct Instruction {
   std::uint32_t argument = 0;  ///< EXTENDED_ARG folded in; an index where names are loaded by one
   std::size_t next = 0;        ///< offset of the instruction after it
   std::size_t start = 0;       ///< its own offset, past what was passed over before it
+  bool branches = false;       ///< jumps where a value is true, or where it is not
 };
 
 }  // namespace importlock

@@ -165,6 +165,7 @@ class Capture {
     }
     keep_one_state_each();
     find_mismatch(seen);
+    check_left_over();
     check_lwps();
     for (const auto& native : target_.threads) {
       if (seen.contains(native.lwp)) continue;
@@ -268,6 +269,17 @@ class Capture {
     snapshot_.problems.push_back(
         fmt::format("LWP {} has no thread state, and that of the id {} has no thread", native->lwp,
                     to_hex(*state->ident)));
+  }
+
+  /// What is left over of a thread that has ended, or was not forked along, has its id.
+  void check_left_over() {
+    for (const auto& thread : snapshot_.threads) {
+      const bool starts = thread.ident == PthreadId{};
+      if (thread.lwp || starts || matcher_.is_id(*thread.ident).value_or(false)) continue;
+      snapshot_.problems.push_back(
+          fmt::format("a thread state has the id {}, at which there is no thread's memory",
+                      to_hex(*thread.ident)));
+    }
   }
 
   /// Each thread's own memory has to give it the number that the target does.
@@ -514,17 +526,26 @@ class Capture {
   }
 
   /// Who waits for a lock is in a futex, and in one with a time-out where its frames show that; up
-  /// to 3.1 a wait with a time-out polls.
-  void check_wait(const ThreadFacts& thread) const {
+  /// to 3.1 a wait with a time-out polls. Who is waited for is, or was, a thread.
+  void check_wait(const ThreadFacts& thread) {
     const auto& call = thread.system_call;
     if (!thread.wait || !call || !*call) return;
     const auto& futex = (*call)->futex;
     const bool timed = thread.wait->timed;
-    if (!futex && !timed) {
+    // The registers of AArch64 do not keep which futex it was.
+    if (!futex && !timed && (*call)->name != "futex") {
       throw FormatError("its frames show a wait for a lock, its system call is another");
     }
     if (futex && timed && !(*call)->timed && !is_turn(*futex)) {
       throw FormatError("its frames show a wait with a time-out, its system call one without");
+    }
+    const auto& other = thread.wait->thread;
+    if (!other || matcher_.thread_of(*other) != nullptr) return;
+    // The end of a thread that has ended is waited for for a moment alone.
+    const bool joins = thread.wait->kind == PythonWait::Kind::join;
+    if (joins || !matcher_.is_id(*other).value_or(false)) {
+      throw FormatError(fmt::format("no thread {} the id {} that it waits for",
+                                    joins ? "has" : "has had", to_hex(*other)));
     }
   }
 
@@ -651,7 +672,15 @@ Snapshot capture(Target& target, const CaptureOptions& options) {
   constexpr int most_looks = 8;
   for (int number = 1;; ++number) {
     Interpreter interpreter;
-    auto snapshot = look(target, options, interpreter);
+    Snapshot snapshot;
+    try {
+      snapshot = look(target, options, interpreter);
+    } catch (const TargetError&) {
+      // Of a process that runs on, what is not laid out as it should be may be of two moments.
+      if (!target.look_again || number == most_looks || target.stood_still(target)) throw;
+      target.look_again(target);
+      continue;
+    }
     if (!target.look_again) return snapshot;
     snapshot.stood_still = target.stood_still(target);
     if (snapshot.stood_still) return snapshot;

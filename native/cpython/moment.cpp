@@ -78,11 +78,12 @@ Movement movement(const Moment& before, const Moment& after,
   for (const auto& thread : facts) {
     if (thread.lwp && thread.ident) idents.emplace(*thread.lwp, *thread.ident);
   }
-  const auto frame_of = [&](const Moment& moment, Lwp lwp) {
+  // Nothing of a thread whose state is not in the list, which may have broken off.
+  const auto frame_of = [&](const Moment& moment, Lwp lwp) -> std::optional<Address> {
     const auto ident = idents.find(lwp);
-    if (ident == idents.end()) return Address{};
+    if (ident == idents.end()) return std::nullopt;
     const auto found = moment.frames.find(ident->second);
-    return found == moment.frames.end() ? Address{} : found->second;
+    return found == moment.frames.end() ? std::nullopt : std::optional(found->second);
   };
   for (const auto& [lwp, was] : before.threads) {
     const auto found = after.threads.find(lwp);
@@ -91,7 +92,10 @@ Movement movement(const Moment& before, const Moment& after,
       continue;
     }
     const auto& is = found->second;
-    const bool same = was && is && *was == *is && frame_of(before, lwp) == frame_of(after, lwp);
+    const auto frame_was = frame_of(before, lwp);
+    const auto frame_is = frame_of(after, lwp);
+    const bool frames_differ = frame_was && frame_is && *frame_was != *frame_is;
+    const bool same = was && is && *was == *is && !frames_differ;
     if (!same && (was || is)) moved.threads.insert(lwp);
   }
   return moved;

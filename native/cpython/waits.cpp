@@ -379,20 +379,26 @@ std::string WaitReader::receiver(const RawFrame& frame, std::string_view method)
 
 Address WaitReader::released_in(const RawFrame& frame, std::size_t handler, std::string& text) {
   Address object;
+  Address condition;  // what was loaded last
   const auto& code = frame.code->bytes;
   constexpr std::size_t longest_handler = 512;
   for (std::size_t at = handler; at < std::min(code.size(), handler + longest_handler);) {
     const auto instruction = frames_.step(frame, at);
     if (!instruction || instruction->opcode == Opcode::end_finally) break;
-    if (instruction->opcode == Opcode::load_attr) {
+    if (instruction->branches) {
+      // `if taken: lock.release()`, where it need not have been taken.
+      if (objects_.integer(condition).value_or(0) == 0) break;
+    } else if (instruction->opcode == Opcode::load_attr) {
       const auto name = frames_.name_operand(frame, *instruction);
       if (name == "release" && !object.is_null()) {
         text = expression(frame, at, "");
         return object;
       }
       object = object.is_null() ? object : objects_.attribute(object, name);
+      condition = object;
     } else {
       object = frames_.variable(frame, *instruction);
+      if (!object.is_null() || instruction->opcode == Opcode::call_function) condition = object;
     }
     at = instruction->next;
   }
@@ -470,7 +476,9 @@ std::vector<HeldLock> WaitReader::held(const std::vector<RawFrame>& frames, Pthr
         result.push_back(std::move(*held));
       }
       const auto before = acquired.size();
+      lost_.clear();
       add_acquired(frame, ident, acquired);
+      if (problem.empty()) problem = lost_;
       for (auto at = before; at < acquired.size(); ++at) acquired[at].frame = i;
       if (library_.function(frame.code_address) == Function::condition_wait) {
         if (const auto lock = lock_of(frames_.argument(frame, 0))) let_go.push_back(lock->address);
@@ -500,17 +508,35 @@ bool WaitReader::mentions(const RawFrame& frame, std::string_view name) {
 std::optional<WaitReader::Lock> WaitReader::lock_or_nothing(Address object) {
   try {
     return lock_of(object);
+  } catch (const FaultError& error) {
+    lost_ = error.what();
   } catch (const Error&) {
-    return std::nullopt;
+    // An object of another kind has none.
   }
+  return std::nullopt;
 }
 
 Address WaitReader::attribute_or_null(Address object, std::string_view name) {
   try {
     return objects_.attribute(object, name);
+  } catch (const FaultError& error) {
+    lost_ = error.what();
   } catch (const Error&) {
-    return {};
+    // An object of another kind has none.
   }
+  return {};
+}
+
+bool WaitReader::is_tested(const RawFrame& frame, std::size_t offset) {
+  // TO_BOOL or `not` can come between.
+  constexpr int most = 2;
+  for (int i = 0; i < most; ++i) {
+    const auto instruction = frames_.step(frame, offset);
+    if (!instruction) return false;
+    if (instruction->branches || (i == 0 && instruction->opcode == Opcode::pop_top)) return true;
+    offset = instruction->next;
+  }
+  return false;
 }
 
 void WaitReader::add_acquired(const RawFrame& frame, PthreadId ident,
@@ -538,7 +564,8 @@ void WaitReader::add_acquired(const RawFrame& frame, PthreadId ident,
                          [&](const HeldLock& held) { return held.lock == lock->address; });
         if (known != acquired.end()) acquired.erase(known);
         const bool owned = lock->kind != Kind::rlock || lock->owner == ident;
-        if (method == "acquire" && owned && acquired.size() < most_held) {
+        const bool had = instruction->argument == 0 || is_tested(frame, instruction->next);
+        if (method == "acquire" && owned && had && acquired.size() < most_held) {
           HeldLock held;
           held.lock = lock->address;
           held.what = lock->what;

@@ -53,13 +53,17 @@ class WaitReader {
   std::optional<Lock> c_lock_of(Address object);
   /// The lock whose `acquire` or `__enter__` the frame is calling.
   std::optional<Lock> lock_being_taken(const RawFrame& frame, std::string& call);
-  /// The object X of the first `X.release()` in the handler of a `finally` block, and its name.
+  /// The object X of the first `X.release()` in the handler of a `finally` block, and its name;
+  /// null where that is behind a condition that does not hold.
   Address released_in(const RawFrame& frame, std::size_t handler, std::string& name);
   /// The lock of a `with` or `finally` block in progress.
   std::optional<HeldLock> held_by(const RawFrame& frame, const Block& block, PthreadId ident);
   /// The locks that a frame has called acquire() of, and not yet release(), as its code runs
   /// straight down.
   void add_acquired(const RawFrame& frame, PthreadId ident, std::vector<HeldLock>& acquired);
+  /// Whether the result of a call that ends at `offset` is thrown away or decides what runs next;
+  /// an acquire() that may have failed is else no sign that the lock was had.
+  bool is_tested(const RawFrame& frame, std::size_t offset);
   /// The lock that an object is, or nothing where it is none or cannot be read.
   std::optional<Lock> lock_or_nothing(Address object);
   Address attribute_or_null(Address object, std::string_view name);
@@ -93,6 +97,7 @@ class WaitReader {
   /// By code object, `end` and `method`: threads that are alike ask for the same.
   std::map<std::tuple<Address, std::size_t, std::string>, std::string> expressions_;
   std::map<std::pair<Address, std::string_view>, bool> mentions_;  ///< by code object
+  std::string lost_;  ///< what lock_or_nothing() and attribute_or_null() could not read
 };
 
 }  // namespace importlock

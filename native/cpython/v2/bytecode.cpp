@@ -151,16 +151,23 @@ Opcode opcode(unsigned number) {
 }
 
 std::optional<Instruction> instruction_at(std::span<const std::byte> code, std::size_t offset) {
+  // JUMP_IF_FALSE_OR_POP JUMP_IF_TRUE_OR_POP POP_JUMP_IF_FALSE POP_JUMP_IF_TRUE
+  const auto branches = [](unsigned number) {
+    return number == 111 || number == 112 || number == 114 || number == 115;
+  };
   std::uint32_t high = 0;
   const auto start = offset;
   while (offset < code.size()) {
     const auto number = std::to_integer<std::uint8_t>(code[offset]);
-    if (number < have_argument) return Instruction{opcode(number), number, 0, offset + 1, start};
+    if (number < have_argument) {
+      return Instruction{opcode(number), number, 0, offset + 1, start, false};
+    }
     const auto argument = load<std::uint16_t>(code, offset + 1);
     if (!argument) return std::nullopt;
     offset += 3;
     if (number != extended_arg) {
-      return Instruction{opcode(number), number, (high << 16) | *argument, offset, start};
+      return Instruction{opcode(number), number, (high << 16) | *argument,
+                         offset,         start,  branches(number)};
     }
     high = *argument;
   }

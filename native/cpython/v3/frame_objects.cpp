@@ -101,7 +101,12 @@ std::optional<Callee> FrameObjects::called(const RawFrame& frame, const Instruct
   // LOAD_METHOD leaves a method and its object, or NULL and what is called.
   const auto method = instruction.number == call_method ? slot(top - arguments - 2) : Address{};
   auto callee = method.is_null() ? c_function(object) : c_method(method, object);
-  if (callee && arguments > 0) callee->first_argument = slot(top - arguments);
+  if (arguments > 0) {
+    const auto first = slot(top - arguments);
+    // `type(lock).__enter__(lock)`, as contextlib.ExitStack calls it.
+    if (!callee) callee = c_method(object, first);
+    if (callee) callee->first_argument = first;
+  }
   return callee;
 }
 

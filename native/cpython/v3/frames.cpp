@@ -112,7 +112,12 @@ std::optional<Callee> AdaptiveFrames::called(const RawFrame& frame, const Instru
   const auto upper = slot(top - arguments - 1);
   const bool is_method = callable_first_ ? !upper.is_null() : !lower.is_null();
   auto callee = is_method ? c_method(lower, upper) : c_function(callable_first_ ? lower : upper);
-  if (callee && arguments > 0) callee->first_argument = slot(top - arguments);
+  if (arguments > 0) {
+    const auto first = slot(top - arguments);
+    // `type(lock).__enter__(lock)`, as contextlib.ExitStack calls it.
+    if (!callee) callee = c_method(callable_first_ ? lower : upper, first);
+    if (callee) callee->first_argument = first;
+  }
   return callee;
 }
 

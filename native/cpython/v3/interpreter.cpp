@@ -200,8 +200,9 @@ Interpreter interpreter_in(PythonImage image, const Target& target,
                         : lock_kind_of(*target.memory, *found.file, found.architecture,
                                        {found.variables.import_lock});
   if (const auto why = contradiction(*target.memory, found, table.minor); !why.empty()) {
-    throw TargetError(fmt::format("{} is CPython 3.{}, but not laid out as that is: {}",
-                                  found.image, table.minor, why));
+    const auto lacks = target.problems.empty() ? "" : "; " + target.problems.front();
+    throw TargetError(fmt::format("{} is CPython 3.{}, but not laid out as that is: {}{}",
+                                  found.image, table.minor, why, lacks));
   }
   return found;
 }

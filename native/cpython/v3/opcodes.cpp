@@ -100,7 +100,11 @@ std::optional<Instruction> Opcodes::instruction_at(std::span<const std::byte> co
                                                               ? argument * jump_unit_
                                                               : offset - argument * jump_unit_)
                              : operand_of(found, argument);
-    return Instruction{found.meaning, found.number, operand, offset, start};
+    const bool branches =
+        found.meaning != Opcode::for_iter &&
+        (found.flow == Flow::may_jump_forward || found.flow == Flow::may_jump_backward ||
+         found.flow == Flow::may_jump_absolute);
+    return Instruction{found.meaning, found.number, operand, offset, start, branches};
   }
   return std::nullopt;
 }
