@@ -111,6 +111,7 @@ class Judgement {
   /// No thread of the process can go on: each waits for what any other could bring about.
   bool found_total_hang() {
     if (!found_.all_thread_states || found_.has_parted_threads()) return false;
+    if (!found_.unread_thread().empty()) return false;
     const auto main = found_.main_thread();
     if (!main || !found_.waits(*main) || found_.facts(*main).exiting) return false;
     const auto graph = found_.graph();
@@ -140,6 +141,7 @@ class Judgement {
     for (const auto i : path) others[i] = i != last;
     auto cycle = graph.cycle_through(last, others, {});
     if (cycle.empty()) cycle = graph.cycle_through(last, progress, {});
+    if (cycle.size() > 1 && wait_for_one_lock(cycle)) cycle.clear();
     if (cycle.empty() && holds_what_it_waits_for(last)) cycle = {last};
     if (cycle.empty()) {
       conclude_forsaken(last);
@@ -147,6 +149,13 @@ class Judgement {
       conclude_circle(cycle);
     }
     return true;
+  }
+
+  /// Who waits for the same lock as another does not keep it from anybody.
+  [[nodiscard]] bool wait_for_one_lock(const Cycle& cycle) const {
+    const auto& lock = found_.wait(cycle.front()).lock;
+    return !lock.is_null() &&
+           std::ranges::all_of(cycle, [&](Index i) { return found_.wait(i).lock == lock; });
   }
 
   [[nodiscard]] bool holds_what_it_waits_for(Index i) const {
@@ -158,7 +167,7 @@ class Judgement {
   /// A lock of imports or the GIL whose holder is blocked while others wait for it.
   bool found_stall() {
     for (const auto& lock : locks_of_imports()) {
-      const auto& waits = report_.threads.at(lock.holder).waits_for;
+      const auto& waits = report_.threads.at(found_.end_of_waits(lock.holder)).waits_for;
       const bool gil = report_.gil_stuck && is_stuck_in_gil(lock.holder);
       const bool runs = !waits || (waits->kind == WaitKind::gil && !report_.gil_stuck);
       if (lock.kind == WaitKind::import_lock) {
@@ -236,6 +245,7 @@ class Judgement {
     if (doubt.empty()) doubt = unread_lock;
     if (doubt.empty()) doubt = found_.unread_thread();
     if (doubt.empty() && free) doubt = found_.unread_list();
+    if (free && found_.ran_on) verdict().certain = false;
     if (doubt.empty()) return;
     verdict().certain = false;
     if (report_.problems.empty() || !contradiction.empty()) report_.problems.push_back(doubt);
@@ -499,6 +509,11 @@ class Judgement {
       add_evidence(wait_sentence(report_.threads.at(i)) + ".");
     }
     add_left_over_holder(first);
+    if (facts.native_lock && facts.native_lock->owner) {
+      verdict().certain = false;
+      add_evidence(fmt::format("That LWP {} had it is told by the lock's own memory alone.",
+                               *facts.native_lock->owner));
+    }
     if (wait.kind != WaitKind::import_lock) acquit_import_lock();
     verdict().advice = advice_for_orphan(first);
   }

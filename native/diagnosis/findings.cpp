@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <map>
 #include <string_view>
 
 #include "diagnosis/phrases.hpp"
@@ -279,6 +280,7 @@ Wait Findings::python_wait(Index i, const PythonWait& seen) const {
   wait.lock = seen.lock;
   if (seen.thread) {
     const auto by = by_ident(*seen.thread);
+    if (by && seen.kind == PythonWait::Kind::rlock && is_ambiguous(seen.lock, *by)) return wait;
     if (by && !is_namesake(seen) && !is_left_behind(seen.lock, *by)) {
       wait.lwp = facts(*by).lwp;
     } else {
@@ -334,33 +336,55 @@ bool Findings::is_looped(Index i, const PythonWait& seen) const {
 Findings::Holder Findings::holder_of(Address lock, Index waiter) const {
   const auto found = holders_.find(lock);
   if (found == holders_.end() || lock.is_null()) return {};
-  for (const auto shown : {HeldLock::Shown::with_block, HeldLock::Shown::finally_block,
-                           HeldLock::Shown::acquire_call}) {
-    std::vector<Index> holders;
-    for (const auto& [holder, how] : found->second) {
-      if (how == shown) holders.push_back(holder);
-    }
-    if (holders.size() > 1) std::erase(holders, waiter);
-    if (holders.size() == 1) return {holders.front(), std::string(known_by(shown))};
-    if (!holders.empty()) return {};
+  std::map<Index, HeldLock::Shown> holders;  // and the best that each shows
+  for (const auto& [holder, shown] : found->second) {
+    const auto [entry, fresh] = holders.try_emplace(holder, shown);
+    if (!fresh) entry->second = std::min(entry->second, shown);
   }
-  return {};
+  if (holders.size() > 1) holders.erase(waiter);
+  if (holders.size() != 1) return {};
+  const auto& [holder, shown] = *holders.begin();
+  return {holder, std::string(known_by(shown))};
+}
+
+bool Findings::shows(Index i, Address lock) const {
+  const auto found = holders_.find(lock);
+  return !lock.is_null() && found != holders_.end() &&
+         std::ranges::any_of(found->second, [&](const auto& entry) { return entry.first == i; });
+}
+
+std::vector<Index> Findings::left_over(Index living) const {
+  std::vector<Index> found;
+  for (Index i = 0; i < report.threads.size(); ++i) {
+    if (!facts(i).lwp && facts(i).ident == facts(living).ident) found.push_back(i);
+  }
+  return found;
 }
 
 bool Findings::is_left_behind(Address lock, Index living) const {
-  const auto found = holders_.find(lock);
-  if (found == holders_.end() || lock.is_null()) return false;
-  const auto shows = [&](const auto& entry) { return entry.first == living; };
-  const auto gone = [&](const auto& entry) {
-    return !facts(entry.first).lwp && facts(entry.first).ident == facts(living).ident;
-  };
-  return std::ranges::none_of(found->second, shows) && std::ranges::any_of(found->second, gone);
+  return !shows(living, lock) &&
+         std::ranges::any_of(left_over(living), [&](Index i) { return shows(i, lock); });
+}
+
+bool Findings::is_ambiguous(Address lock, Index living) const {
+  const auto gone = left_over(living);
+  return !gone.empty() && !shows(living, lock) &&
+         std::ranges::none_of(gone, [&](Index i) { return shows(i, lock); });
 }
 
 std::optional<Index> Findings::awaited(Index i) const {
   if (!waits(i) || !wait(i).lwp) return std::nullopt;
   const auto found = by_lwp_.find(*wait(i).lwp);
   return found == by_lwp_.end() ? std::nullopt : std::optional(found->second);
+}
+
+Index Findings::end_of_waits(Index i) const {
+  for (std::size_t steps = 0; steps < report.threads.size(); ++steps) {
+    const auto next = awaited(i);
+    if (!next || wait(i).kind == WaitKind::gil) break;
+    i = *next;
+  }
+  return i;
 }
 
 std::optional<Index> Findings::main_thread() const {
@@ -386,11 +410,21 @@ std::vector<Findings::Contended> Findings::contended() const {
       const auto& wait = this->wait(i);
       if (kind == WaitKind::lock ? !is_program_lock(wait) : wait.kind != kind) continue;
       const auto [place, fresh] = places.try_emplace(wait.lock, result.size());
-      if (fresh) result.push_back({wait.kind, name_of_lock(wait), *holder, {}});
+      if (fresh) result.push_back({wait.kind, name_for(wait, *holder), *holder, {}});
       result[place->second].waiters.push_back(i);
     }
   }
   return result;
+}
+
+std::string Findings::name_for(const Wait& wait, Index holder) const {
+  auto name = name_of_lock(wait);
+  const bool clashes = waits(holder) && this->wait(holder).lock != wait.lock &&
+                       name_of_lock(this->wait(holder)) == name;
+  const auto& held = facts(holder).held;
+  const auto own = std::ranges::find(held, wait.lock, &HeldLock::lock);
+  if (!clashes || own == held.end() || own->name.empty()) return name;
+  return own->what + " " + own->name;
 }
 
 std::string Findings::contradiction() const {
@@ -440,6 +474,7 @@ std::string Findings::contradiction_of_state() const {
   if (report.gil_state == GilState::free && !report.gil_waiters.empty()) {
     return fmt::format("the GIL is free, but LWP {} waits for it", report.gil_waiters.front());
   }
+  if (gil_orphaned && !*gil.holder) return "the GIL is taken, but no thread state has it";
   // With one thread state a thread has the GIL or waits for it.
   if (gil_holder && waits(*gil_holder) && wait(*gil_holder).kind == WaitKind::gil &&
       !wait(*gil_holder).lwp && !(*facts(*gil_holder).system_call)->timed) {
@@ -512,6 +547,13 @@ std::string Findings::unread_thread() const {
     if (!facts.system_call) return "the system calls of some threads could not be read";
     if (*facts.system_call && !facts.whole) {
       return fmt::format("what LWP {} does could not be read whole", *facts.lwp);
+    }
+    const auto& wait = facts.wait;
+    const auto holder = wait && wait->kind == PythonWait::Kind::rlock && wait->thread
+                            ? by_ident(*wait->thread)
+                            : std::nullopt;
+    if (holder && is_ambiguous(wait->lock, *holder)) {
+      return fmt::format("who holds the RLock that LWP {} waits for cannot be told", *facts.lwp);
     }
   }
   return "";

@@ -37,6 +37,8 @@ class Findings {
   [[nodiscard]] std::optional<Index> by_ident(PthreadId ident) const;
   /// The thread that can end the wait of thread `i`, where it is one.
   [[nodiscard]] std::optional<Index> awaited(Index i) const;
+  /// Where the waits of one certain thread for another end that begin with this thread's.
+  [[nodiscard]] Index end_of_waits(Index i) const;
   /// The main thread of the process, which has its process id; else the first of Python's.
   [[nodiscard]] std::optional<Index> main_thread() const;
   /// Locks that are held and waited for: the import lock first, then those of modules, the GIL, and
@@ -97,12 +99,20 @@ class Findings {
   /// Whether the thread that has the id of the owner of the module lock waited for is another.
   [[nodiscard]] bool is_namesake(const PythonWait& wait) const;
   [[nodiscard]] Wait native_wait(Index i, const NativeLock& lock) const;
+  /// What to call the lock that is waited for: as its waiter calls it, or, where its holder calls
+  /// another lock so, as its holder does.
+  [[nodiscard]] std::string name_for(const Wait& wait, Index holder) const;
   /// The one thread whose stack shows that it holds the plain lock that `waiter` waits for. A
-  /// `with` block says more than a `finally`; what speaks for several threads speaks for none.
+  /// `with` block says more than a `finally`; where several threads show it, none is told.
   [[nodiscard]] Holder holder_of(Address lock, Index waiter) const;
   /// Whether a thread state that a fork left behind shows that it holds the lock, and the living
   /// thread that has its id by now does not.
   [[nodiscard]] bool is_left_behind(Address lock, Index living) const;
+  /// Whether there is such a thread state, and neither of the two shows that it holds the lock.
+  [[nodiscard]] bool is_ambiguous(Address lock, Index living) const;
+  [[nodiscard]] bool shows(Index i, Address lock) const;
+  /// The thread states without a thread that have the id of a living one.
+  [[nodiscard]] std::vector<Index> left_over(Index living) const;
   /// Whether the wait's loop lies inside what the thread holds, so that the wait can be made again
   /// and again with all of it held.
   [[nodiscard]] bool is_looped(Index i, const PythonWait& seen) const;

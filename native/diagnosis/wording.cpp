@@ -121,15 +121,21 @@ std::string Wording::advice_for_import(const Cycle& cycle, const std::string& st
   const auto& holders = found_.wait(holder);
   const auto where = own_place_of(found_.facts(holder), holders.frame);
   const auto last = cycle.back();
+  // Whoever waits for what the last one holds.
+  const auto taker = cycle.size() > 1 ? cycle[cycle.size() - 2] : holder;
+  const auto& taken = found_.wait(taker);
+  const auto is_lock = [](const Wait& wait) {
+    return is_program_lock(wait) || wait.kind == WaitKind::module_lock;
+  };
+  if (is_lock(holders) && cycle.size() == 1) return advice(cycle);
   std::string text;
-  if (is_program_lock(holders) || holders.kind == WaitKind::module_lock) {
-    if (cycle.size() == 1) return advice(cycle);
+  if (is_lock(holders) && is_lock(taken) && taken.lwp) {
     const auto needs = found_.wait(last).because.empty() ? "the import" : found_.wait(last).because;
     text = fmt::format(
         "Do not import with the {} held: have {} done before the lock is taken ({}), for example "
         "at the top of its module; and keep the import of {} from taking that lock ({}).",
-        name_of_lock(holders), needs, own_place_of(found_.facts(last), found_.wait(last).frame),
-        module(holder), where);
+        name_of_lock(taken), needs, own_place_of(found_.facts(last), found_.wait(last).frame),
+        module(taker), own_place_of(found_.facts(taker), taken.frame));
   } else if (holders.kind == WaitKind::join || !start.empty()) {
     text = fmt::format(
         "Keep the import of {} free of waits: move the lines that start the thread{} and wait "

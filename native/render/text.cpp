@@ -146,7 +146,7 @@ class TextReport {
       head += alike.size() > most_named ? ", ...)" : ")";
     } else {
       head = facts.gdb_thread ? fmt::format("Thread {} ", *facts.gdb_thread) : "Thread ";
-      head += facts.lwp ? fmt::format("(LWP {})", *facts.lwp) : "of the parent process (no LWP)";
+      head += facts.lwp ? fmt::format("(LWP {})", *facts.lwp) : "that is gone (no LWP)";
       if (!facts.name.empty()) head += " " + facts.name;
     }
     const auto state = this->state(*alike.front());
