@@ -330,6 +330,9 @@ PATTERNS = (
     apart("queue_join_not_done", ANY,
           {MAIN: Wait("queue"), "left": Wait("queue"), "right": Wait("queue")},
           source("frames.join()")),
+    Pattern("lock_left_locked", "orphaned", {MAIN: Wait("lock"), "reader": Wait("lock")},
+            (source("lock.acquire()  # which nobody lets go"),), lock="Lock lock",
+            **WITHOUT_IMPORT),
     # The main thread is alone: it waits for itself as much as for those who have ended.
     Pattern("queue_join_worker_died", ("deadlock", "orphaned"), {MAIN: Wait("queue")},
             (source("frames.join()"),), cycle=ANY, certain=True, **WITHOUT_IMPORT),
@@ -345,6 +348,8 @@ PATTERNS = (
          {MAIN: Wait("io"), "left": Wait("queue"), "right": Wait("queue")}),
     free("fork_works_on", {MAIN: Wait("io"), "server": Wait("queue")}),
     free("join_computing", {MAIN: Wait("join", "computer"), "computer": RUNS}),
+    free("lock_not_had",
+         {MAIN: Wait("join", "reader"), "reader": Wait("lock"), "computer": RUNS}),
     free("rlock_of_computing", {MAIN: Wait("rlock", "computer"), "computer": RUNS}),
     free("mutex_of_computing", {MAIN: Wait("mutex", "computer"), "computer": RUNS}),
     free("fastlock_of_reading", {MAIN: native("semaphore"), "reader": Wait("io")}),

@@ -227,6 +227,14 @@ PATTERNS = (
     pattern("process_in_import", "importing", {}),
     pattern("concurrent_imports", "importing", {MAIN: Wait("join", "load_audio")}, importer=None,
             module_locks={"audio": ModuleLock("load_audio"), "video": ModuleLock("load_video")}),
+    pattern("chained_imports", "importing", {
+        MAIN: Wait("join", "load_again"), "load_tables": RUNS,
+        "load_video": needs_module("import tables", "load_tables"),
+        "load_again": needs_module("import video", "load_video")}, importer=None,
+        module_locks={"tables": ModuleLock("load_tables", ("load_video",)),
+                      "video": ModuleLock("load_video", ("load_again",))}),
+    pattern("lock_left_locked", "orphaned", {MAIN: Wait("lock"), "reader": Wait("lock")},
+            source("lock.acquire()  # which nobody lets go"), lock="Lock lock", importer=None),
     free("cross_imports", {}),
     free("popen_in_import", {}),
     free("import_corrected", {"server": Wait("queue")}),
@@ -235,6 +243,8 @@ PATTERNS = (
     free("event_loop_idle", {MAIN: Wait("io")}),
     free("exit_waits", {MAIN: Wait("join", "server"), "server": Wait("queue")}),
     free("join_computing", {MAIN: Wait("join", "computer"), "computer": RUNS}),
+    free("lock_not_had",
+         {MAIN: Wait("join", "reader"), "reader": Wait("lock"), "computer": RUNS}),
     free("join_until_signal", {MAIN: Wait("join", "server"), "server": Wait("event")}),
 )
 

@@ -246,8 +246,12 @@ class Table {
           fmt::format("{} {} became {} {}: {}.{}", truth.summary, truth.certain, verdict.summary,
                       verdict.certain, fmt::join(report.problems, "; "), waits_of(report));
       const bool same_kind = verdict.kind == truth.kind;
+      // That a thread holds the lock itself is told by its code, and so can be lost without a
+      // trace.
+      const bool by_itself = truth.kind == VerdictKind::deadlock && truth.cycle.size() == 1 &&
+                             verdict.kind == VerdictKind::orphaned;
       const bool may_differ =
-          changed ? same_kind || !verdict.certain : same_kind && !verdict.certain;
+          changed ? same_kind || by_itself || !verdict.certain : same_kind && !verdict.certain;
       return may_differ ? Change::other : Change::wrong;
     }
     if (report.problems.size() <= truth_.problems.size()) {
