@@ -86,19 +86,18 @@ class Capture {
   [[nodiscard]] bool is_parking() const { return interpreter_.lock_kind == LockKind::py_mutex; }
 
   /// A thread that waits for a PyMutex is in a futex on its own stack, in a `struct wait_entry`
-  /// whose field before tells the mutex (Python/parking_lot.c).
-  void name_parked(ThreadFacts& thread) {
-    const auto& lock = snapshot_.import_lock.lock;
-    if (!is_parking() || !lock || !thread.system_call || !*thread.system_call) return;
+  /// whose field before tells the mutex (Python/parking_lot.c). Puts that in the futex's place.
+  void name_parked(ThreadFacts& thread, Address mutex) {
+    if (mutex.is_null() || !thread.system_call || !*thread.system_call) return;
     auto call = **thread.system_call;
     if (!call.futex) return;
     try {
       const Address before{call.futex->value() - interpreter_.layout.word};
-      if (objects_.pointer(before) != lock->address) return;
+      if (objects_.pointer(before) != mutex) return;
     } catch (const FaultError&) {
       return;
     }
-    call.futex = lock->address;
+    call.futex = mutex;
     thread.system_call = std::optional(std::move(call));
   }
 
@@ -447,7 +446,8 @@ class Capture {
     const auto innermost = innermost_frame(objects_, state);
     if (const auto* native = matcher_.thread_of(*thread.ident)) {
       add_native(thread, *native);
-      name_parked(thread);
+      const auto& lock = snapshot_.import_lock.lock;
+      if (is_parking() && lock) name_parked(thread, lock->address);
       seen.insert(native->lwp);
     }
     const auto& current = interpreter_.variables.py_thread_state_current;
@@ -499,6 +499,7 @@ class Capture {
       }
     });
     step([&] { thread.wait = waits.wait(frames); });
+    if (is_parking() && thread.wait) name_parked(thread, thread.wait->lock);
     step([&] { check_wait(thread); });
     thread.housekeeping = is_housekeeping(frames, library);
     thread.exiting = std::ranges::any_of(frames, [&](const RawFrame& frame) {

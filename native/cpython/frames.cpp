@@ -61,6 +61,7 @@ std::vector<RawFrame> FrameReader::chain(Address innermost, std::size_t most,
   Address remembered;
   std::size_t next_power = 1;
   std::size_t steps = 0;
+  bool entered = true;  // the frame before was called from C
   for (auto address = innermost; !address.is_null();) {
     if (address == remembered) {
       problem = "its frames form a loop";
@@ -84,6 +85,8 @@ std::vector<RawFrame> FrameReader::chain(Address innermost, std::size_t most,
     try {
       auto read = frame(address);
       address = read.back;
+      if (!entered && marks_entries()) read.calls_python = true;
+      entered = read.is_entry;
       if (read.code != nullptr && !read.code->named && problem.empty()) {
         problem = "a code object has no name";
       }
@@ -116,6 +119,10 @@ int FrameReader::line_of(const Code& code, int offset) {
 std::optional<Instruction> FrameReader::instruction(const RawFrame& frame) const {
   if (frame.code == nullptr || frame.lasti < 0) return std::nullopt;
   return instruction_at(*frame.code, static_cast<std::size_t>(frame.lasti));
+}
+
+bool FrameReader::enters_with(const RawFrame& /*frame*/, const Instruction& instruction) const {
+  return instruction.opcode == Opcode::setup_with;
 }
 
 std::string FrameReader::name_operand(const RawFrame& frame, const Instruction& instruction) {
@@ -182,7 +189,7 @@ const std::vector<int>& FrameReader::stack_depths(const RawFrame& frame) {
 
 Address FrameReader::stack_slot(const RawFrame& frame, std::size_t slot) {
   if (slot >= frame.code->stack_size) return {};
-  return objects_.pointer(frame.value_stack + std::uint64_t{slot} * objects_.layout().word);
+  return reference(frame.value_stack, slot);
 }
 
 std::optional<Callee> FrameReader::callee(const RawFrame& frame) {

@@ -84,6 +84,9 @@ class FrameReader {
   virtual std::vector<Block> blocks(const RawFrame& frame) = 0;
   /// Whether `instruction` is the one that enters `block`.
   [[nodiscard]] virtual bool enters(const Instruction& instruction, const Block& block) const = 0;
+  /// Whether `instruction` calls the __enter__ that a `with` statement begins with.
+  [[nodiscard]] virtual bool enters_with(const RawFrame& frame,
+                                         const Instruction& instruction) const;
   /// A slot of the frame's value stack; null past its end.
   Address stack_slot(const RawFrame& frame, std::size_t slot);
   /// How deep the value stack can be at the frame's instruction.
@@ -123,6 +126,17 @@ class FrameReader {
   /// What the cell of LOAD_DEREF `index` holds.
   virtual Address cell(const RawFrame& frame, std::size_t index) = 0;
 
+  /// Whether an entry stands in the chain wherever C has called the interpreter.
+  [[nodiscard]] virtual bool marks_entries() const { return false; }
+  /// An object as frames hold it: a _PyStackRef since 3.14, whose two lowest bits are flags
+  /// (Include/internal/pycore_stackref.h).
+  [[nodiscard]] static Address untagged(Address reference) {
+    return Address{reference.value() & ~std::uint64_t{3}};
+  }
+  /// Number `index` of such, from `first` on.
+  Address reference(Address first, std::size_t index) {
+    return untagged(objects_.pointer(first + std::uint64_t{index} * objects_.layout().word));
+  }
   /// The C function that `iter(function, end)` calls for its next item, or nothing.
   std::optional<Callee> iterated(Address iterator);
   /// The method of C that `method` is, called on `object`, or nothing.

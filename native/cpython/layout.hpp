@@ -36,7 +36,8 @@ struct Layout {
         f_lasti, f_lineno, f_iblock, f_blockstack, f_localsplus;
   } frame{};
   struct {
-    Offset f_code, f_globals, f_locals, previous, prev_instr, stacktop, owner, localsplus;
+    Offset f_code, f_globals, f_locals, previous, prev_instr, owner, localsplus;
+    std::optional<Offset> stacktop;  ///< to 3.13; a pointer since, which tells of no call
   } interpreter_frame{};
   struct {
     Offset co_argcount, co_nlocals, co_stacksize, co_code, co_consts, co_names, co_varnames,
@@ -143,10 +144,12 @@ struct Layout {
   } weakref{};
   struct {
     Offset lock_lock;
+    Offset size_with_mutex;  ///< tp_basicsize where a PyMutex is in the place of the pointer
   } lock{};
   struct {
     Offset rlock_lock, rlock_owner, rlock_count;
-  } rlock{};  // of C, since 3.2
+    Offset size_with_mutex;  ///< the same of a _PyRecursiveMutex, whose fields lie alike
+  } rlock{};                 // of C, since 3.2
   struct {
     Offset lock;
   } simple_queue{};

@@ -59,11 +59,18 @@ bool WaitReader::is_none(Address object) {
   return !object.is_null() && object == objects_.types().none;
 }
 
+bool WaitReader::holds_mutex(Address type, Layout::Offset size_with_mutex) {
+  return objects_.pointer(type + objects_.layout().type.tp_basicsize).value() == size_with_mutex;
+}
+
 std::optional<WaitReader::Lock> WaitReader::c_lock_of(Address object) {
   const auto& layout = objects_.layout();
   if (objects_.is(object, library_.lock)) {
     Lock lock;
-    lock.address = objects_.pointer(object + layout.lock.lock_lock);
+    lock.address = object + layout.lock.lock_lock;
+    if (!holds_mutex(library_.lock, layout.lock.size_with_mutex)) {
+      lock.address = objects_.pointer(lock.address);
+    }
     return lock;
   }
   if (library_.rlock.is_null() || !objects_.derives_from(object, library_.rlock)) {
@@ -72,11 +79,16 @@ std::optional<WaitReader::Lock> WaitReader::c_lock_of(Address object) {
   Lock lock;
   lock.what = "RLock";
   lock.kind = Kind::rlock;
-  lock.address = objects_.pointer(object + layout.rlock.rlock_lock);
-  // Modules/_threadmodule.c: the owner counts while the count is not 0.
-  if (!objects_.pointer(object + layout.rlock.rlock_count).is_null()) {
-    lock.owner = PthreadId{objects_.pointer(object + layout.rlock.rlock_owner).value()};
+  lock.address = object + layout.rlock.rlock_lock;
+  const PthreadId owner{objects_.pointer(object + layout.rlock.rlock_owner).value()};
+  if (holds_mutex(library_.rlock, layout.rlock.size_with_mutex)) {
+    // Python/lock.c, _PyRecursiveMutex: nobody is 0.
+    if (owner != PthreadId{}) lock.owner = owner;
+    return lock;
   }
+  lock.address = objects_.pointer(lock.address);
+  // Modules/_threadmodule.c: the owner counts while the count is not 0.
+  if (!objects_.pointer(object + layout.rlock.rlock_count).is_null()) lock.owner = owner;
   return lock;
 }
 
@@ -111,7 +123,7 @@ std::optional<WaitReader::Lock> WaitReader::lock_being_taken(const RawFrame& fra
                                                              std::string& call) {
   const auto instruction = frames_.instruction(frame);
   if (!instruction) return std::nullopt;
-  if (instruction->opcode == Opcode::setup_with) {
+  if (frames_.enters_with(frame, *instruction)) {
     // Python/ceval.c: __exit__ has taken the place of the object when __enter__ runs, up to 3.11.
     for (const int depth : frames_.stack_depths(frame)) {
       if (depth < 1) continue;
@@ -373,7 +385,7 @@ std::string WaitReader::read_expression(const RawFrame& frame, std::size_t end,
 std::string WaitReader::receiver(const RawFrame& frame, std::string_view method) {
   const auto instruction = frames_.instruction(frame);
   if (!instruction) return "";
-  const bool with = instruction->opcode == Opcode::setup_with;
+  const bool with = frames_.enters_with(frame, *instruction);
   return expression(frame, static_cast<std::size_t>(frame.lasti), with ? "" : method);
 }
 
@@ -411,11 +423,15 @@ std::optional<HeldLock> WaitReader::held_by(const RawFrame& frame, const Block& 
   HeldLock held;
   Address object;
   if (with && block.level > 0) {
-    const auto exit = frames_.stack_slot(frame, block.level - 1);
+    // Since 3.14 __exit__ lies below its object, or below NULL where it is bound to that.
+    auto exit = frames_.stack_slot(frame, block.level - 1);
+    if (exit.is_null() && block.level > 1) exit = frames_.stack_slot(frame, block.level - 2);
     if (const auto function = frames_.c_function(exit)) {
       object = function->self;
     } else if (objects_.is(exit, objects_.types().method)) {
       object = objects_.pointer(exit + objects_.layout().method.im_self);
+    } else {
+      object = exit;
     }
   } else if (block.kind == Block::Kind::try_finally) {
     object = released_in(frame, block.handler, held.name);

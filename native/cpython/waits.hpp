@@ -51,6 +51,8 @@ class WaitReader {
   std::optional<Lock> lock_of(Address object);
   /// The same for a lock or an RLock of C.
   std::optional<Lock> c_lock_of(Address object);
+  /// Whether the lock lies in the objects of that type, rather than somewhere that they point to.
+  bool holds_mutex(Address type, Layout::Offset size_with_mutex);
   /// The lock whose `acquire` or `__enter__` the frame is calling.
   std::optional<Lock> lock_being_taken(const RawFrame& frame, std::string& call);
   /// The object X of the first `X.release()` in the handler of a `finally` block, and its name;

@@ -44,7 +44,7 @@ Layout python27_layout(unsigned word, bool pydebug, unsigned unicode_width) {
   at.function = {field(16, 8)};
   at.module = {field(16, 8)};
   at.cell = {field(16, 8)};
-  at.lock = {field(16, 8)};
+  at.lock.lock_lock = field(16, 8);
   return at;
 }
 

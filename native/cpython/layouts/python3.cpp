@@ -10,11 +10,11 @@ namespace importlock {
 
 namespace {
 
-// Measured with gdb's ptype on 3.6.15, 3.7.16, 3.8.18, 3.9.18, 3.10.13, 3.11.7, 3.12.1 and 3.13.0,
-// on x86-64; 3.11's on Debian's 3.11.2 too. Sources: Include/cpython/*.h, Include/internal/*.h,
-// Modules/_threadmodule.c, Modules/_queuemodule.c.
+// Measured with gdb's ptype on 3.6.15, 3.7.16, 3.8.18, 3.9.18, 3.10.13, 3.11.7, 3.12.1, 3.13.0,
+// 3.13.5 and 3.14.10, on x86-64; 3.11's on Debian's 3.11.2 too. Sources: Include/cpython/*.h,
+// Include/internal/*.h, Modules/_threadmodule.c, Modules/_queuemodule.c.
 
-/// What is alike from 3.6 to 3.13.
+/// What is alike from 3.6 on.
 constexpr Layout common() {
   Layout at;
   at.object = {8, 16};
@@ -33,8 +33,8 @@ constexpr Layout common() {
   at.cell = {16};
   at.call_iterator = {16};
   at.weakref = {16};
-  at.lock = {16};
-  at.rlock = {16, 24, 32};
+  at.lock = {16, 24};
+  at.rlock = {16, 24, 32, 40};
   at.simple_queue = {16};
   at.gil = {8, 16, 32, 48};
   at.long_integer = {24, Layout::Digits::signed_size};
@@ -108,7 +108,7 @@ constexpr Layout layout_of_311() {
   at.thread_state.thread_id = 152;
   at.thread_state.native_thread_id = 160;
   at.cframe.current_frame = 8;
-  at.interpreter_frame = {32, 8, 24, 48, 56, 64, 69, 72};
+  at.interpreter_frame = {32, 8, 24, 48, 56, 69, 72, 64};
   at.code.co_argcount = 56;
   at.code.co_nlocals = 80;
   at.code.co_stacksize = 68;
@@ -124,14 +124,14 @@ constexpr Layout layout_of_311() {
   return at;
 }
 
-/// What is alike in 3.12 and 3.13.
+/// What is alike from 3.12 on.
 constexpr Layout since_312() {
   auto at = adaptive();
   at.flexible_unicode = {16, 24, 32, 40, 56, 56};
   at.long_integer.family = Layout::Digits::tag;
-  at.interpreter_frame = {0, 24, 40, 8, 56, 64, 70, 72};
+  at.interpreter_frame = {0, 24, 40, 8, 56, 70, 72, 64};
   at.code.co_argcount = 52;
-  at.code.co_nlocals = 76;
+  at.code.co_nlocals = 80;
   at.code.co_stacksize = 64;
   at.code.co_consts = 24;
   at.code.co_names = 32;
@@ -168,6 +168,16 @@ constexpr Layout layout_of_313() {
   return at;
 }
 
+constexpr Layout layout_of_314() {
+  auto at = layout_of_313();
+  at.interpreter_state = {7272, 7344, 7688, 7672};
+  at.interpreter_frame = {0, 24, 40, 8, 56, 74, 80, {}};
+  at.adaptive_code.co_code_adaptive = 208;
+  at.tuple = {32};
+  at.runtime = {808, 0, 0, 16, 7736};
+  return at;
+}
+
 constexpr std::array tables{
     Python3{7, layout_of_37(), &python3_names, &python307_opcodes, 1'520},
     Python3{8, layout_of_38(), &python3_names, &python308_opcodes, 1'464},
@@ -176,6 +186,7 @@ constexpr std::array tables{
     Python3{11, layout_of_311(), &python3_names, &python311_opcodes, 166'688},
     Python3{12, layout_of_312(), &python3_names, &python312_opcodes, 459'944},
     Python3{13, layout_of_313(), &python313_names, &python313_opcodes, 283'320},
+    Python3{14, layout_of_314(), &python313_names, &python314_opcodes, 316'616},
 };
 
 }  // namespace

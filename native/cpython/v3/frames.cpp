@@ -17,8 +17,9 @@ constexpr std::uint64_t unit = 2;
 constexpr std::size_t most_names = 65536;
 constexpr std::uint64_t most_units = 1 << 20;  // of the code of real modules: less
 constexpr std::size_t most_enclosing = 100;    // the compiler allows 20 (CO_MAXBLOCKS)
-// Include/internal/pycore_frame.h, enum _frameowner; 3.14 has two more.
-constexpr unsigned owned_by_c_stack = 3;
+// Include/internal/pycore_frame.h, enum _frameowner: FRAME_OWNED_BY_CSTACK, since 3.14
+// FRAME_OWNED_BY_INTERPRETER; what follows runs no code either.
+constexpr unsigned owned_by_c = 3;
 
 }  // namespace
 
@@ -51,18 +52,20 @@ RawFrame AdaptiveFrames::read_frame(Address address) {
   RawFrame frame;
   frame.address = address;
   frame.back = pointer(at.previous);
-  if (load<std::uint8_t>(fields, at.owner) == owned_by_c_stack) {
+  if (load<std::uint8_t>(fields, at.owner) >= owned_by_c) {
     frame.is_entry = true;
     return frame;
   }
-  frame.code_address = pointer(at.f_code);
+  frame.code_address = untagged(pointer(at.f_code));
   frame.globals = pointer(at.f_globals);
   frame.locals = pointer(at.f_locals);
   frame.fast_locals = address + at.localsplus;
   frame.code = code(frame.code_address);
   frame.value_stack = frame.fast_locals + std::uint64_t{frame.code->locals} * layout.word;
   // Python/ceval.c: set to -1 where the frame runs, and so where it has called C.
-  frame.calls_python = load<std::int32_t>(fields, at.stacktop).value_or(-1) >= 0;
+  if (at.stacktop) {
+    frame.calls_python = load<std::int32_t>(fields, *at.stacktop).value_or(-1) >= 0;
+  }
   const auto first = frame.code_address + layout.adaptive_code.co_code_adaptive;
   const auto instruction = pointer(at.prev_instr);
   if (instruction + unit == first) return frame;  // it has not begun
@@ -131,13 +134,12 @@ bool AdaptiveFrames::ends_in_a_cell(const Code& code, std::size_t index) {
 Address AdaptiveFrames::local(const RawFrame& frame, std::size_t index) {
   if (index >= frame.code->locals) return {};
   if (ends_in_a_cell(*frame.code, index)) return cell(frame, index);
-  return objects().pointer(frame.fast_locals + std::uint64_t{index} * objects().layout().word);
+  return reference(frame.fast_locals, index);
 }
 
 Address AdaptiveFrames::cell(const RawFrame& frame, std::size_t index) {
   if (index >= frame.code->locals) return {};
-  const auto value =
-      objects().pointer(frame.fast_locals + std::uint64_t{index} * objects().layout().word);
+  const auto value = reference(frame.fast_locals, index);
   // MAKE_CELL, at the beginning of the code, puts the argument into one.
   if (!objects().is(value, objects().types().cell)) return value;
   return objects().pointer(value + objects().layout().cell.ob_ref);
@@ -159,6 +161,14 @@ Block::Kind AdaptiveFrames::kind_of_handler(const Code& code, std::size_t handle
   return Block::Kind::other;
 }
 
+std::size_t AdaptiveFrames::start_of_block(const Code& code, std::size_t handler) {
+  auto start = code.bytes.size();
+  for (const auto& range : code.ranges) {
+    if (range.handler == handler) start = std::min<std::size_t>(start, range.start);
+  }
+  return start;
+}
+
 std::vector<Block> AdaptiveFrames::blocks(const RawFrame& frame) {
   std::vector<Block> blocks;
   if (frame.lasti < 0) return blocks;
@@ -172,11 +182,7 @@ std::vector<Block> AdaptiveFrames::blocks(const RawFrame& frame) {
     if (range == code.ranges.end()) break;
     const auto kind = kind_of_handler(code, range->handler);
     if (kind != Block::Kind::other) {
-      auto start = range->start;
-      for (const auto& each : code.ranges) {
-        if (each.handler == range->handler) start = std::min(start, each.start);
-      }
-      blocks.push_back({kind, range->handler, range->depth, start});
+      blocks.push_back({kind, range->handler, range->depth, start_of_block(code, range->handler)});
     }
     if (range->handler == at) break;
     at = range->handler;
@@ -187,7 +193,15 @@ std::vector<Block> AdaptiveFrames::blocks(const RawFrame& frame) {
 
 bool AdaptiveFrames::enters(const Instruction& instruction, const Block& block) const {
   if (block.kind != Block::Kind::with) return instruction.next > block.start;
-  return instruction.opcode == Opcode::setup_with && instruction.next == block.start;
+  return instruction.next == block.start;
+}
+
+bool AdaptiveFrames::enters_with(const RawFrame& frame, const Instruction& instruction) const {
+  return std::ranges::any_of(frame.code->ranges, [&](const ProtectedRange& range) {
+    return range.start == instruction.next &&
+           start_of_block(*frame.code, range.handler) == range.start &&
+           kind_of_handler(*frame.code, range.handler) == Block::Kind::with;
+  });
 }
 
 }  // namespace importlock

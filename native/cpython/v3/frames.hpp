@@ -14,6 +14,8 @@ class AdaptiveFrames : public FrameReader {
 
   std::vector<Block> blocks(const RawFrame& frame) override;
   [[nodiscard]] bool enters(const Instruction& instruction, const Block& block) const override;
+  [[nodiscard]] bool enters_with(const RawFrame& frame,
+                                 const Instruction& instruction) const override;
   Address local(const RawFrame& frame, std::size_t index) override;
 
  protected:
@@ -27,9 +29,14 @@ class AdaptiveFrames : public FrameReader {
   std::optional<Callee> called(const RawFrame& frame, const Instruction& instruction,
                                int depth) override;
   Address cell(const RawFrame& frame, std::size_t index) override;
+  [[nodiscard]] bool marks_entries() const override {
+    return !objects().layout().interpreter_frame.stacktop;
+  }
 
  private:
   [[nodiscard]] Block::Kind kind_of_handler(const Code& code, std::size_t handler) const;
+  /// Where what `handler` protects begins.
+  [[nodiscard]] static std::size_t start_of_block(const Code& code, std::size_t handler);
   [[nodiscard]] static bool ends_in_a_cell(const Code& code, std::size_t index);
 
   v3::Opcodes opcodes_;

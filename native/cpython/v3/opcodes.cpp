@@ -45,6 +45,9 @@ std::uint32_t operand_of(const OpcodeRow& row, std::uint32_t argument) {
     case Opcode::load_fast:
       // LOAD_FAST_LOAD_FAST: what it loads last.
       return row.effect == 2 ? argument & 15 : argument;
+    case Opcode::call_function_ex:
+      // Since 3.14 the place of the dict is always there.
+      return row.by_argument == ByArgument::low_bit_subtracts ? argument : 1;
     default: return argument;
   }
 }
