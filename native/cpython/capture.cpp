@@ -85,18 +85,23 @@ class Capture {
 
   [[nodiscard]] bool is_parking() const { return interpreter_.lock_kind == LockKind::py_mutex; }
 
-  /// A thread that waits for a PyMutex is in a futex on its own stack, in a `struct wait_entry`
-  /// whose field before tells the mutex (Python/parking_lot.c). Puts that in the futex's place.
-  void name_parked(ThreadFacts& thread, Address mutex) {
-    if (mutex.is_null() || !thread.system_call || !*thread.system_call) return;
-    auto call = **thread.system_call;
-    if (!call.futex) return;
+  /// What a thread is parked for that is in a futex: a PyMutex, a PyEvent. The futex is on its own
+  /// stack, in a `struct wait_entry` whose field before names that (Python/parking_lot.c). Of any
+  /// other futex it is what lies there.
+  Address parked_for(const ThreadFacts& thread) {
+    const auto& call = thread.system_call;
+    if (!is_parking() || !call || !*call || !(*call)->futex) return {};
     try {
-      const Address before{call.futex->value() - interpreter_.layout.word};
-      if (objects_.pointer(before) != mutex) return;
+      return objects_.pointer(Address{(*call)->futex->value() - interpreter_.layout.word});
     } catch (const FaultError&) {
-      return;
+      return {};
     }
+  }
+
+  /// Puts `mutex` in the place of the futex of a thread that is parked for it.
+  void name_parked(ThreadFacts& thread, Address mutex) {
+    if (mutex.is_null() || parked_for(thread) != mutex) return;
+    auto call = **thread.system_call;
     call.futex = mutex;
     thread.system_call = std::optional(std::move(call));
   }
@@ -447,7 +452,7 @@ class Capture {
     if (const auto* native = matcher_.thread_of(*thread.ident)) {
       add_native(thread, *native);
       const auto& lock = snapshot_.import_lock.lock;
-      if (is_parking() && lock) name_parked(thread, lock->address);
+      if (lock) name_parked(thread, lock->address);
       seen.insert(native->lwp);
     }
     const auto& current = interpreter_.variables.py_thread_state_current;
@@ -499,7 +504,14 @@ class Capture {
       }
     });
     step([&] { thread.wait = waits.wait(frames); });
-    if (is_parking() && thread.wait) name_parked(thread, thread.wait->lock);
+    step([&] {
+      if (!thread.wait) return;
+      auto& wait = *thread.wait;
+      name_parked(thread, wait.lock);
+      const auto event = parked_for(thread);
+      const bool unknown = wait.kind == PythonWait::Kind::join && !wait.thread;
+      if (unknown && !event.is_null()) waits.find_joined(wait, event);
+    });
     step([&] { check_wait(thread); });
     thread.housekeeping = is_housekeeping(frames, library);
     thread.exiting = std::ranges::any_of(frames, [&](const RawFrame& frame) {

@@ -147,7 +147,10 @@ std::optional<Callee> FrameReader::c_function(Address object) {
   if (module) {
     callee.name = *module + "." + name;
   } else if (!callee.self.is_null()) {
-    callee.name = objects_.type_name(objects_.type_of(callee.self)) + "." + name;
+    const bool told = type == objects_.types().c_method;
+    const auto owner = told ? objects_.pointer(object + layout.c_function.mm_class)
+                            : objects_.type_of(callee.self);
+    callee.name = objects_.type_name(owner) + "." + name;
   } else {
     callee.name = name;
   }

@@ -101,6 +101,7 @@ struct Layout {
   } method{};
   struct {
     Offset m_ml, m_self, m_module;
+    Offset mm_class;  ///< of a PyCMethodObject, since 3.9
   } c_function{};
   struct {
     Offset d_type, d_method;
@@ -150,9 +151,10 @@ struct Layout {
     Offset rlock_lock, rlock_owner, rlock_count;
     Offset size_with_mutex;  ///< the same of a _PyRecursiveMutex, whose fields lie alike
   } rlock{};                 // of C, since 3.2
+  /// Of a thread, since 3.13: what threading keeps, and what that leads to.
   struct {
-    Offset lock;
-  } simple_queue{};
+    Offset handle, thread_is_exiting;
+  } thread_handle{};
   struct {
     Offset last_holder, locked, cond, cond_size;
   } gil{};

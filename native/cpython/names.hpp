@@ -78,6 +78,7 @@ struct Names {
   struct {
     std::string_view ident, name, stopped;
     std::string_view end_lock;  ///< held until the thread's end
+    std::string_view handle;    ///< whose event tells of the thread's end
   } thread;
   struct {
     std::string_view block, owner;

@@ -167,6 +167,21 @@ PythonWait WaitReader::join_of(Address thread) {
   return wait;
 }
 
+void WaitReader::find_joined(PythonWait& wait, Address event) {
+  // Modules/_threadmodule.c, ThreadHandle_join.
+  const auto& at = objects_.layout().thread_handle;
+  for (const auto& [ident, thread] : library_.active) {
+    const auto handle = objects_.attribute(thread, names().thread.handle);
+    if (handle.is_null() || objects_.pointer(handle + at.handle) + at.thread_is_exiting != event) {
+      continue;
+    }
+    const auto joined = join_of(thread);
+    wait.what = joined.what;
+    wait.thread = joined.thread;
+    return;
+  }
+}
+
 Address WaitReader::thread_ended_by(Address lock) {
   for (const auto& [ident, thread] : library_.active) {
     const auto end = c_lock_of(objects_.attribute(thread, names().thread.end_lock));

@@ -33,6 +33,9 @@ class WaitReader {
   /// Finds the loop that a timed wait is made in.
   void find_loop(PythonWait& wait, const std::vector<RawFrame>& frames);
 
+  /// Names the thread of a `join` for whose end a thread waits that is parked for `event`.
+  void find_joined(PythonWait& wait, Address event);
+
   /// The ident of a threading.Thread that runs; nothing before its start and after its end.
   std::optional<PthreadId> ident_of(Address thread);
 

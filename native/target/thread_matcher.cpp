@@ -21,11 +21,19 @@ std::array<std::uint64_t, 2> tid_offsets(Architecture architecture) {
   return {};
 }
 
+/// The same of what pthread_join waits on: `tid`, or since glibc 2.43 `joinstate` (measured there).
+std::vector<std::uint64_t> end_offsets(Architecture architecture) {
+  const auto tid = tid_offsets(architecture);
+  std::vector<std::uint64_t> offsets(tid.begin(), tid.end());
+  if (architecture == Architecture::x86_64) offsets.push_back(0x628);
+  return offsets;
+}
+
 }  // namespace
 
 std::vector<PthreadId> joined_at(Architecture architecture, Address futex) {
   std::vector<PthreadId> idents;
-  for (const auto offset : tid_offsets(architecture)) {
+  for (const auto offset : end_offsets(architecture)) {
     idents.push_back(PthreadId{to_word(futex.value() - offset, word_size(architecture))});
   }
   return idents;

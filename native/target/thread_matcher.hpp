@@ -9,8 +9,8 @@
 
 namespace importlock {
 
-/// The ids of the threads whose end pthread_join would wait for on `futex`: it waits on the tid in
-/// the `struct pthread` (glibc nptl/pthread_join_common.c), which is cleared when the thread ends.
+/// The ids of the threads whose end pthread_join would wait for on `futex`: it waits on a
+/// word in the `struct pthread` (glibc nptl/pthread_join_common.c) that the thread's end changes.
 std::vector<PthreadId> joined_at(Architecture architecture, Address futex);
 
 /// Finds the native thread of a pthread id: by the thread's register where the target gives it, and

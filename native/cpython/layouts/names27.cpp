@@ -71,7 +71,7 @@ const Names python27_names{
     .types = types,
     .import_files = {},
     .waiting_code = waiting_code,
-    .thread = {"_Thread__ident", "_Thread__name", "_Thread__stopped", {}},
+    .thread = {"_Thread__ident", "_Thread__name", "_Thread__stopped", {}, {}},
     .rlock = {"_RLock__block", "_RLock__owner"},
     .condition = {"_Condition__lock"},
     .module_lock = {},

@@ -10,7 +10,7 @@ namespace {
 
 // Lib/threading.py, Lib/queue.py, Lib/subprocess.py, Lib/concurrent/futures/_base.py,
 // Lib/multiprocessing/{pool,process}.py, Lib/importlib/*.py and Lib/encodings/__init__.py of 3.6 to
-// 3.13. `__enter__` of Semaphore is `acquire` itself. What a version does not have is not found.
+// 3.14. `__enter__` of Semaphore is `acquire` itself. What a version does not have is not found.
 constexpr std::array places{
     Names::Place{"threading", "Thread", "start", Function::thread_start},
     Names::Place{"threading", "Thread", "join", Function::thread_join},
@@ -81,7 +81,7 @@ constexpr Names names_of_3{
     .types = types,
     .import_files = import_files,
     .waiting_code = {},
-    .thread = {"_ident", "_name", "_is_stopped", "_tstate_lock"},
+    .thread = {"_ident", "_name", "_is_stopped", "_tstate_lock", {}},
     .rlock = {"_block", "_owner"},
     .condition = {"_lock"},
     .module_lock = {"_frozen_importlib", "_module_locks", "name", "owner", "count"},
@@ -100,11 +100,18 @@ constexpr Names names_of_3{
     .forks = forks,
 };
 
-/// Lib/threading.py of 3.13: a thread's end is told by its _handle.
+/// Lib/threading.py of 3.13: a thread's end is told by its handle.
 constexpr Names names_of_313() {
   auto names = names_of_3;
   names.thread.stopped = {};
   names.thread.end_lock = {};
+  names.thread.handle = "_handle";
+  return names;
+}
+
+constexpr Names names_of_314() {
+  auto names = names_of_313();
+  names.thread.handle = "_os_thread_handle";
   return names;
 }
 
@@ -112,5 +119,6 @@ constexpr Names names_of_313() {
 
 const Names python3_names = names_of_3;
 const Names python313_names = names_of_313();
+const Names python314_names = names_of_314();
 
 }  // namespace importlock

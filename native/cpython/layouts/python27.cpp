@@ -36,7 +36,7 @@ Layout python27_layout(unsigned word, bool pydebug, unsigned unicode_width) {
   at.instance = {field(16, 8), field(24, 12)};
   at.class_object = {field(24, 12), field(32, 16)};
   at.method = {field(16, 8), field(24, 12)};
-  at.c_function = {field(16, 8), field(24, 12), field(32, 16)};
+  at.c_function = {field(16, 8), field(24, 12), field(32, 16), 0};
   at.type = {field(24, 12),   field(32, 16),   field(168, 84), field(256, 128),
              field(264, 132), field(288, 144), field(360, 180)};
   at.tuple = {field(24, 12)};

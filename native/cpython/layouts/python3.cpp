@@ -12,7 +12,7 @@ namespace {
 
 // Measured with gdb's ptype on 3.6.15, 3.7.16, 3.8.18, 3.9.18, 3.10.13, 3.11.7, 3.12.1, 3.13.0,
 // 3.13.5 and 3.14.10, on x86-64; 3.11's on Debian's 3.11.2 too. Sources: Include/cpython/*.h,
-// Include/internal/*.h, Modules/_threadmodule.c, Modules/_queuemodule.c.
+// Include/internal/*.h, Modules/_threadmodule.c.
 
 /// What is alike from 3.6 on.
 constexpr Layout common() {
@@ -24,7 +24,7 @@ constexpr Layout common() {
   at.flexible_unicode = {16, 24, 32, 48, 72, 72};
   at.split_dict = {32, 40};
   at.method = {16, 24};
-  at.c_function = {16, 24, 32};
+  at.c_function = {16, 24, 32, 56};
   at.method_descriptor = {16, 40};
   at.type = {24, 32, 168, 256, 264, 288, 360};
   at.tuple = {24};
@@ -35,7 +35,6 @@ constexpr Layout common() {
   at.weakref = {16};
   at.lock = {16, 24};
   at.rlock = {16, 24, 32, 40};
-  at.simple_queue = {16};
   at.gil = {8, 16, 32, 48};
   at.long_integer = {24, Layout::Digits::signed_size};
   at.float_object = {16};
@@ -165,6 +164,7 @@ constexpr Layout layout_of_313() {
   at.managed = {Layout::Attributes::inline_values, 880, 8};
   at.runtime = {632, 0, 0, 16, 7704};
   at.import_lock_is_mutex = true;
+  at.thread_handle = {16, 57};
   return at;
 }
 
@@ -186,7 +186,7 @@ constexpr std::array tables{
     Python3{11, layout_of_311(), &python3_names, &python311_opcodes, 166'688},
     Python3{12, layout_of_312(), &python3_names, &python312_opcodes, 459'944},
     Python3{13, layout_of_313(), &python313_names, &python313_opcodes, 283'320},
-    Python3{14, layout_of_314(), &python313_names, &python314_opcodes, 316'616},
+    Python3{14, layout_of_314(), &python314_names, &python314_opcodes, 316'616},
 };
 
 }  // namespace
