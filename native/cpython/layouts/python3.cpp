@@ -178,15 +178,17 @@ constexpr Layout layout_of_314() {
   return at;
 }
 
-constexpr std::array tables{
-    Python3{7, layout_of_37(), &python3_names, &python307_opcodes, 1'520},
-    Python3{8, layout_of_38(), &python3_names, &python308_opcodes, 1'464},
-    Python3{9, layout_of_39(), &python3_names, &python309_opcodes, 656},
-    Python3{10, layout_of_310(), &python3_names, &python310_opcodes, 672},
-    Python3{11, layout_of_311(), &python3_names, &python311_opcodes, 166'688},
-    Python3{12, layout_of_312(), &python3_names, &python312_opcodes, 459'944},
-    Python3{13, layout_of_313(), &python313_names, &python313_opcodes, 283'320},
-    Python3{14, layout_of_314(), &python314_names, &python314_opcodes, 316'616},
+const std::array tables{
+    Python3{7, layout_of_37(), &python3_names, &python307_opcodes, 1'520, {}},
+    Python3{8, layout_of_38(), &python3_names, &python308_opcodes, 1'464, {}},
+    Python3{9, layout_of_39(), &python3_names, &python309_opcodes, 656, {}},
+    Python3{10, layout_of_310(), &python3_names, &python310_opcodes, 672, {}},
+    Python3{11, layout_of_311(), &python3_names, &python311_opcodes, 166'688, {}},
+    Python3{12, layout_of_312(), &python3_names, &python312_opcodes, 459'944, {}},
+    Python3{13, layout_of_313(), &python313_names, &python313_opcodes, 283'320,
+            python313_debug_offsets},
+    Python3{14, layout_of_314(), &python314_names, &python314_opcodes, 316'616,
+            python314_debug_offsets},
 };
 
 }  // namespace

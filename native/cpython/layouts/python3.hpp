@@ -5,6 +5,7 @@
 #include <string>
 
 #include "cpython/layout.hpp"
+#include "cpython/layouts/debug_offsets.hpp"
 #include "cpython/names.hpp"
 #include "cpython/opcode_table.hpp"
 
@@ -17,6 +18,7 @@ struct Python3 {
   const Names* names;
   const OpcodeTable* opcodes;
   std::uint64_t runtime_size;  ///< of _PyRuntime, which tells the version of 3.7 to 3.10
+  std::span<const DebugOffset> debug_offsets;  ///< since 3.13
 };
 
 /// The table of that minor version; null where there is none.

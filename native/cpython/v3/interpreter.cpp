@@ -9,6 +9,7 @@
 
 #include "base/error.hpp"
 #include "cpython/layouts/python3.hpp"
+#include "cpython/v3/debug_offsets.hpp"
 #include "cpython/v3/frame_objects.hpp"
 #include "cpython/v3/frames.hpp"
 #include "cpython/v3/layout_check.hpp"
@@ -77,6 +78,19 @@ const Python3& table_of(const PythonImage& image, const Target& target) {
                     name, image.path, python3_versions()));
   }
   return *table;
+}
+
+/// That layout, corrected by what the target itself tells of it.
+Layout layout_in(const PythonImage& image, const Python3& table, Memory& memory,
+                 std::vector<std::string>& problems) {
+  const auto runtime = address_of(image.exported, image.bias, runtime_symbol);
+  if (!runtime) return table.layout;
+  try {
+    return told_layout(table, memory, *runtime);
+  } catch (const Error& error) {
+    problems.push_back(fmt::format("{}: {}", image.path, error.what()));
+    return table.layout;
+  }
 }
 
 LockFacts gil_lock(Objects& objects, const Interpreter& interpreter) {
@@ -169,8 +183,9 @@ bool is_initialised(const Target& target, const PythonImage& image) {
   const auto* const table = minor ? python3_table(*minor) : nullptr;
   // Nothing says that it is not.
   if (runtime == image.exported.end() || table == nullptr) return true;
-  const auto head =
-      image.bias + runtime->second.front().address + table->layout.runtime.interpreters_head;
+  std::vector<std::string> problems;
+  const auto layout = layout_in(image, *table, *target.memory, problems);
+  const auto head = image.bias + runtime->second.front().address + layout.runtime.interpreters_head;
   try {
     return target.memory->value<std::uint64_t>(head) != 0;
   } catch (const FaultError&) {
@@ -188,7 +203,7 @@ Interpreter interpreter_in(PythonImage image, const Target& target,
   found.architecture = target.architecture;
   found.image = image.path;
   found.bias = image.bias;
-  found.layout = table.layout;
+  found.layout = layout_in(image, table, *target.memory, problems);
   for (const auto& [symbol, member] : type_symbols) {
     found.types.*member =
         address_of(image.exported, image.bias, symbol).optional().value_or(Address{});

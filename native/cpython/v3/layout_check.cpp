@@ -4,6 +4,7 @@
 
 #include "base/error.hpp"
 #include "cpython/objects.hpp"
+#include "cpython/v3/debug_offsets.hpp"
 
 namespace importlock::v3 {
 
@@ -40,14 +41,6 @@ void check_version(Objects& objects, Address interpreter, unsigned minor) {
   }
 }
 
-/// _PyRuntime of 3.13 and later begins with a table of its own (Include/internal/
-/// pycore_debug_offsets.h): a cookie, the version, and whether the build has no GIL.
-void check_debug_offsets(Memory& memory, Address runtime) {
-  constexpr std::uint64_t cookie = 0x7970'6775'6265'6478;  // "xdebugpy"
-  if (memory.value<std::uint64_t>(runtime) != cookie) return;
-  expect(memory.value<std::uint64_t>(runtime + 16) == 0, "it is a free-threaded build");
-}
-
 }  // namespace
 
 std::string contradiction(Memory& memory, const Interpreter& interpreter, unsigned minor) {
@@ -57,7 +50,8 @@ std::string contradiction(Memory& memory, const Interpreter& interpreter, unsign
     const auto head = require(interpreter.variables.interp_head);
     // _PyRuntime.interpreters has `main` after `head` (Include/internal/pycore_runtime.h).
     const auto main = objects.pointer(head + objects.layout().word);
-    check_debug_offsets(memory, Address{head.value() - objects.layout().runtime.interpreters_head});
+    const Address runtime{head.value() - objects.layout().runtime.interpreters_head};
+    expect(!is_free_threaded(memory, runtime), "it is a free-threaded build");
     bool main_is_listed = false;
     auto state = objects.pointer(head);
     expect(!state.is_null(), "it has no interpreter");

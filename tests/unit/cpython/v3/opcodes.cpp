@@ -75,6 +75,38 @@ BOOST_AUTO_TEST_CASE(a_finally_of_3_8_is_reached_both_ways) {
              boost::test_tools::per_element());
 }
 
+BOOST_AUTO_TEST_CASE(a_with_of_3_14_begins_with_a_call) {
+  // with lock: pass
+  const auto code =
+      bytes({128, 0, 86, 0, 59, 1, 95, 1, 117, 2, 117, 3, 95, 0, 52,  0, 0,  0, 0,   0, 0,   0,
+             31,  0, 27, 0, 82, 0, 82, 0, 82,  0, 52,  3, 0,  0, 0,   0, 0,  0, 31,  0, 82,  0,
+             35,  0, 32, 0, 43, 0, 39, 0, 0,   0, 0,   0, 0,  0, 103, 2, 0,  0, 28,  0, 105, 2,
+             31,  0, 29, 0, 31, 0, 31, 0, 31,  0, 82,  0, 35, 0, 59,  3, 29, 0, 105, 1});
+  const auto ranges = protected_ranges(bytes({139, 1, 23, 5, 151, 11, 40, 9}));
+  const Opcodes opcodes(python314_opcodes);
+  // COPY, LOAD_SPECIAL and SWAP lead there.
+  const auto call = opcodes.instruction_at(code, 4);
+  BOOST_REQUIRE(call.has_value());
+  BOOST_TEST((call->opcode == Opcode::call_function));
+  BOOST_TEST(call->start == 14U);
+  BOOST_TEST(call->next == ranges.front().start);
+  // __exit__ and the lock, __enter__ and the lock.
+  BOOST_TEST(opcodes.depths_at(code, ranges, 14) == (std::vector<int>{4}),
+             boost::test_tools::per_element());
+  BOOST_TEST(ranges.front().depth == 2U);
+  BOOST_TEST(opcodes.depths_at(code, ranges, 32) == (std::vector<int>{5}),
+             boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(a_call_with_a_tuple_may_always_have_the_place_of_a_dict) {
+  // CALL_FUNCTION_EX 0
+  const auto argument = [](const OpcodeTable& table, int number) {
+    return Opcodes(table).instruction_at(bytes({number, 0}), 0)->argument;
+  };
+  BOOST_TEST(argument(python313_opcodes, 54) == 0U);
+  BOOST_TEST(argument(python314_opcodes, 4) == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(code_without_end_costs_little) {
   // JUMP_BACKWARD to itself, and jumps past either end.
   for (const auto& code : {bytes({140, 1}), bytes({140, 255}), bytes({110, 255}), bytes({144, 1}),
