@@ -90,7 +90,7 @@ std::vector<RawFrame> FrameReader::chain(Address innermost, std::size_t most,
       if (read.code != nullptr && !read.code->named && problem.empty()) {
         problem = "a code object has no name";
       }
-      if (!read.is_entry) frames.push_back(read);
+      if (!read.is_entry && !read.is_hidden) frames.push_back(read);
     } catch (const Error& error) {
       problem = error.what();
       break;

@@ -39,6 +39,7 @@ struct RawFrame {
   int lasti = -1;
   int line = 0;
   bool is_entry = false;      ///< marks where C called the interpreter, and runs no code
+  bool is_hidden = false;     ///< of code that the interpreter itself has in place of a program's
   bool calls_python = false;  ///< waits for a call that the interpreter has made without C
 };
 

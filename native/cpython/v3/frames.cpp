@@ -61,6 +61,8 @@ RawFrame AdaptiveFrames::read_frame(Address address) {
   frame.locals = pointer(at.f_locals);
   frame.fast_locals = address + at.localsplus;
   frame.code = code(frame.code_address);
+  // Python/specialize.c, _Py_InitCleanup: below an __init__ that was called without C.
+  frame.is_hidden = frame.code->named && frame.code->name == frame.code->file;
   frame.value_stack = frame.fast_locals + std::uint64_t{frame.code->locals} * layout.word;
   // Python/ceval.c: set to -1 where the frame runs, and so where it has called C.
   if (at.stacktop) {
