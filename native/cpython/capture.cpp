@@ -275,11 +275,12 @@ class Capture {
                     to_hex(*state->ident)));
   }
 
-  /// What is left over of a thread that has ended, or was not forked along, has its id.
+  /// Of a thread that was not forked along the memory is there, at its id.
   void check_left_over() {
     for (const auto& thread : snapshot_.threads) {
-      const bool starts = thread.ident == PthreadId{};
-      if (thread.lwp || starts || matcher_.is_id(*thread.ident).value_or(false)) continue;
+      if (thread.lwp || thread.frames.empty()) continue;
+      if (matcher_.is_id(*thread.ident).value_or(false)) continue;
+      snapshot_.all_thread_states = false;
       snapshot_.problems.push_back(
           fmt::format("a thread state has the id {}, at which there is no thread's memory",
                       to_hex(*thread.ident)));
@@ -338,6 +339,8 @@ class Capture {
         thread.native_lock = reader.lock_of(**call);
         doubt = reader.doubt(**call);
       } catch (const Error& error) {
+        thread.native_lock = NativeLock{};
+        thread.native_lock->address = futex;
         doubt = error.what();
       }
       if (doubt.empty()) continue;
