@@ -641,8 +641,12 @@ class Judgement {
     const auto& waits = report_.threads.at(lock.holder).waits_for;
     const auto holds = fmt::format("{} holds the {}{}", label(found_.facts(lock.holder)), lock.lock,
                                    words_.while_importing(lock.holder));
+    const auto end = found_.end_of_waits(lock.holder);
+    const auto runs = end == lock.holder
+                          ? std::string("runs")
+                          : fmt::format("waits for {}, which runs", label(found_.facts(end)));
     verdict().summary = lock.waiters.empty() ? fmt::format("{}; nobody waits for it.", holds)
-                                             : fmt::format("{} and runs; {} for it.", holds,
+                                             : fmt::format("{} and {}; {} for it.", holds, runs,
                                                            waiters(lock.waiters.size()));
     // A thread that was not read may wait for the lock.
     verdict().certain = found_.all_thread_states;
