@@ -16,7 +16,6 @@ import harness
 
 COLUMNS = ("fixture", "fault", "runs", "same", "less certain", "unknown", "error",
            "another", "wrong")
-MISSING = ("read fails", "read ends short", "page is lost", "file is cut")
 SAMPLE = """acquire_lock_and_exit child_in_import condition_of_lock event_wait_once
     fastlock_and_import fork_in_c fork_under_lock fork_without_gil gil_held_in_import
     gilstate_in_subinterpreter join_timeout_loop lock_and_import long_import_queued
