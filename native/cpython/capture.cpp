@@ -55,6 +55,7 @@ class Capture {
 
   void run() {
     snapshot_.signals_interrupt_waits = interpreter_.version->signals_interrupt_waits;
+    snapshot_.threads.reserve(target_.threads.size());
     read_lock();
     read_gil();
     read_threads();
@@ -169,6 +170,7 @@ class Capture {
     }
     keep_one_state_each();
     find_mismatch(seen);
+    check_main_thread(seen);
     check_left_over();
     check_lwps();
     for (const auto& native : target_.threads) {
@@ -273,6 +275,19 @@ class Capture {
     snapshot_.problems.push_back(
         fmt::format("LWP {} has no thread state, and that of the id {} has no thread", native->lwp,
                     to_hex(*state->ident)));
+  }
+
+  /// The first thread of a process keeps its thread state as long as threading knows it (Python/
+  /// pylifecycle.c, Py_FinalizeEx): a list without that was cut short.
+  void check_main_thread(const std::set<Lwp>& seen) {
+    const auto first = std::ranges::min_element(target_.threads, {}, &NativeThread::lwp);
+    if (first == target_.threads.end() || !first->ident || seen.contains(first->lwp)) return;
+    if (target_.info.pid.value_or(first->lwp) != first->lwp || !known_.contains(*first->ident)) {
+      return;
+    }
+    snapshot_.all_thread_states = false;
+    snapshot_.problems.push_back(
+        fmt::format("LWP {}, which threading knows, has no thread state", first->lwp));
   }
 
   /// Of a thread that was not forked along the memory is there, at its id.

@@ -39,11 +39,11 @@ std::vector<std::string> candidate_paths(const Target& target) {
   return paths;
 }
 
-SymbolsByName exported_symbols(const ElfFile& file, std::span<const std::string_view> names) {
+ElfFile::Symbols exported_symbols(const ElfFile& file, std::span<const std::string_view> names) {
   auto found = file.symbols(ElfFile::Table::dynsym, names);
   // A program that is linked statically and exports nothing still has them in its symbol table.
-  if (!found.contains(python2_mark) && !found.contains(python3_mark)) {
-    found = file.symbols(ElfFile::Table::symtab, names);
+  if (!found.defined.contains(python2_mark) && !found.defined.contains(python3_mark)) {
+    found.defined = file.symbols(ElfFile::Table::symtab, names).defined;
   }
   return found;
 }
@@ -52,7 +52,7 @@ SymbolsByName exported_symbols(const ElfFile& file, std::span<const std::string_
 
 bool holds_python(const ElfFile& file) {
   constexpr std::array wanted{python2_mark, python3_mark, frame_mark, since_27_mark};
-  const auto found = exported_symbols(file, wanted);
+  const auto found = exported_symbols(file, wanted).defined;
   return (found.contains(python2_mark) || found.contains(python3_mark)) &&
          found.contains(frame_mark) && found.contains(since_27_mark);
 }
@@ -74,8 +74,13 @@ PythonImage find_python_image(const Target& target, std::span<const std::string_
       }
       continue;
     }
-    PythonImage image{path, std::move(opened.file), opened.bias, {}, false};
-    image.exported = exported_symbols(*image.file, wanted);
+    auto symbols = exported_symbols(*opened.file, wanted);
+    PythonImage image{path,
+                      std::move(opened.file),
+                      opened.bias,
+                      std::move(symbols.defined),
+                      std::move(symbols.undefined),
+                      false};
     if (!image.exported.contains(frame_mark)) continue;
     image.is_python3 = !image.exported.contains(python2_mark);
     if (image.is_python3 && !image.exported.contains(python3_mark)) continue;

@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 
 #include "elf/elf_file.hpp"
 #include "target/target.hpp"
@@ -17,7 +18,8 @@ struct PythonImage {
   std::string path;  ///< as the target names it
   std::unique_ptr<ElfFile> file;
   LoadBias bias{};
-  SymbolsByName exported;  ///< those asked for
+  SymbolsByName exported;                         ///< those asked for
+  std::unordered_set<std::string_view> imported;  ///< the same, from other files
   bool is_python3 = false;
 };
 

@@ -42,6 +42,7 @@ Interpreter find_interpreter(const Target& target, std::vector<std::string>& pro
   auto names = v2::exported_names();
   const auto more = v3::exported_names();
   names.insert(names.end(), more.begin(), more.end());
+  names.insert(names.end(), lock_functions.begin(), lock_functions.end());
   auto image = find_python_image(target, names, [&](const PythonImage& candidate) {
     return candidate.is_python3 ? v3::is_initialised(target, candidate)
                                 : v2::is_initialised(target, candidate);

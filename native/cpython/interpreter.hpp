@@ -44,6 +44,7 @@ struct Interpreter {
   LockKind lock_kind = LockKind::semaphore;
   Variables variables;
   TypeObjects types;
+  Address hash_secret;                   ///< _Py_HashSecret of 3.x; null where it is not known
   const OpcodeTable* opcodes = nullptr;  ///< of 3.6 and later
 };
 

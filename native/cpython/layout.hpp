@@ -164,6 +164,7 @@ struct Layout {
     Offset interpreter_gil, interpreter_import_lock;
   } runtime{};
   bool import_lock_is_mutex = false;  ///< a _PyRecursiveMutex, since 3.13
+  unsigned siphash_rounds = 1;  ///< of the hash of a str: SipHash-1-3, or up to 3.10 SipHash-2-4
   /// How co_lnotab or co_linetable tell lines.
   enum class Lines : std::uint8_t { lnotab, deltas, locations };
   Lines lines = Lines::lnotab;

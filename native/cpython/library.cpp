@@ -32,6 +32,7 @@ Library read_library(Objects& objects, Address modules, const Names& names) {
       if (library.problem.empty()) library.problem = error.what();
     }
   };
+  std::unordered_set<std::string_view> modules_read;
   const auto read_place = [&](const Names::Place& place) {
     auto scope = objects.item(modules, place.module);
     if (!place.type.empty()) scope = objects.attribute(scope, place.type);
@@ -46,6 +47,8 @@ Library read_library(Objects& objects, Address modules, const Names& names) {
     if (!objects.is(function, objects.types().function)) return;
     const auto code = objects.pointer(function + layout.function.func_code);
     library.functions[code] = place.function;
+    // Of a module whose file is known, the next function tells no more.
+    if (!modules_read.insert(place.module).second) return;
     if (auto file = objects.text(objects.pointer(code + layout.code.co_filename))) {
       if (place.module == "threading" && file->find('/') != std::string::npos) {
         library.folder = file->substr(0, file->rfind('/') + 1);

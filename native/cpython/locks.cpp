@@ -1,8 +1,5 @@
 #include "cpython/locks.hpp"
 
-#include <array>
-#include <string_view>
-
 #include "base/error.hpp"
 
 namespace importlock {
@@ -55,12 +52,10 @@ LockKind allocated_lock_kind(Memory& memory, Address address, Architecture archi
   }
 }
 
-LockKind lock_kind_of(Memory& memory, const ElfFile& file, Architecture architecture,
-                      std::initializer_list<Known<Address>> variables) {
-  constexpr std::array<std::string_view, 2> calls{"sem_wait", "pthread_cond_wait"};
-  const auto called = file.mentioned(calls);
-  const bool semaphores = called.contains(calls[0]);
-  const bool conditions = called.contains(calls[1]);
+LockKind lock_kind_of(Memory& memory, const std::unordered_set<std::string_view>& imported,
+                      Architecture architecture, std::initializer_list<Known<Address>> variables) {
+  const bool semaphores = imported.contains(lock_functions[0]);
+  const bool conditions = imported.contains(lock_functions[1]);
   if (semaphores != conditions) {
     return semaphores ? LockKind::semaphore : LockKind::mutex_and_condition;
   }

@@ -1,12 +1,14 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <initializer_list>
+#include <string_view>
+#include <unordered_set>
 
 #include "base/address.hpp"
 #include "base/architecture.hpp"
 #include "base/known.hpp"
-#include "elf/elf_file.hpp"
 #include "model/snapshot.hpp"
 #include "target/memory.hpp"
 
@@ -21,10 +23,13 @@ enum class LockKind { semaphore, mutex_and_condition, py_mutex };
 /// nothing.
 LockKind allocated_lock_kind(Memory& memory, Address address, Architecture architecture);
 
-/// How the locks of the program `file` are built: by the functions that it calls, or else by the
-/// first lock that there is in the `variables`, which are pointers to one.
-LockKind lock_kind_of(Memory& memory, const ElfFile& file, Architecture architecture,
-                      std::initializer_list<Known<Address>> variables);
+/// The functions of the C library by which a program tells how its locks are built.
+inline constexpr std::array<std::string_view, 2> lock_functions{"sem_wait", "pthread_cond_wait"};
+
+/// How the locks of a program are built: by those of lock_functions among what it has `imported`,
+/// or else by the first lock that there is in the `variables`, which are pointers to one.
+LockKind lock_kind_of(Memory& memory, const std::unordered_set<std::string_view>& imported,
+                      Architecture architecture, std::initializer_list<Known<Address>> variables);
 
 /// The PyThread_type_lock at `address`, which may be null. `locked` is missing where its memory
 /// cannot be read.

@@ -90,6 +90,29 @@ Address Objects::item(Address dict, std::string_view key) {
   return value;
 }
 
+Address Objects::find(Address dict, std::string_view key) {
+  const auto hash = knows_hashes(dict) ? hash_of(key) : std::nullopt;
+  return hash ? find_by_hash(dict, key, *hash) : find_by_text(dict, key);
+}
+
+bool Objects::knows_hashes(Address dict) {
+  // One key tells: function and secret are the process's.
+  if (knows_hashes_) return *knows_hashes_;
+  for_each_item(dict, [&](Address key, Address) {
+    if (knows_hashes_) return false;
+    try {
+      const auto kept = kept_hash(key);
+      if (!kept) return true;
+      const auto text = known_name(key).value_or("");
+      if (!text.empty()) knows_hashes_ = hash_of(text) == kept;
+    } catch (const Error&) {
+      // Another key may be sound.
+    }
+    return true;
+  });
+  return knows_hashes_.value_or(false);
+}
+
 Address Objects::find_by_text(Address dict, std::string_view key) {
   Address result;
   bool damaged = false;

@@ -106,10 +106,16 @@ class Objects {
 
  protected:
   virtual std::optional<std::string> read_text(Address object, std::size_t most) = 0;
-  /// The value of a key in a dict, or null.
-  virtual Address find(Address dict, std::string_view key) = 0;
-  /// The same by looking at each item.
-  Address find_by_text(Address dict, std::string_view key);
+  /// The hash of a str; nothing where the version's function or its secret is not known.
+  virtual std::optional<std::uint64_t> hash_of(std::string_view text) = 0;
+  /// The hash that a str of the target keeps; nothing where the object is none.
+  virtual std::optional<std::uint64_t> kept_hash(Address object) = 0;
+  /// hash_of(), where it has been seen to be the function of the target.
+  std::optional<std::uint64_t> trusted_hash(std::string_view text) {
+    return knows_hashes_.value_or(false) ? hash_of(text) : std::nullopt;
+  }
+  /// The value of a key in a dict, or null: looked up as the interpreter does it.
+  virtual Address find_by_hash(Address dict, std::string_view key, std::uint64_t hash) = 0;
   /// At most 256 bytes of it; nothing where it is no string.
   const std::optional<std::string>& known_name(Address object);
   /// As many digits as a C long has bits (Include/longintrepr.h), least significant first.
@@ -120,12 +126,20 @@ class Objects {
   }
 
  private:
+  /// The value of a key in a dict, or null.
+  Address find(Address dict, std::string_view key);
+  /// The same by looking at each item.
+  Address find_by_text(Address dict, std::string_view key);
+  /// Whether hash_of() is the function of the target.
+  bool knows_hashes(Address dict);
+
   Memory& memory_;
   const Layout& layout_;
   const TypeObjects& types_;
   std::unordered_map<Address, std::optional<std::string>> names_;
   /// What item() found, by dict and key: threads that are alike look the same names up.
   std::unordered_map<Address, std::map<std::string, Address, std::less<>>> items_;
+  std::optional<bool> knows_hashes_;
 };
 
 }  // namespace importlock

@@ -66,8 +66,8 @@ class FunctionCode {
   FunctionCode(const ElfFile& program, ImportLockCode code)
       : program_(program), code_(code), word_(word_of(program)) {
     // A program that exports nothing can still have its global symbols in .symtab.
-    functions_ = program.symbols(ElfFile::Table::symtab, function_names);
-    functions_.merge(program.symbols(ElfFile::Table::dynsym, function_names));
+    functions_ = program.symbols(ElfFile::Table::symtab, function_names).defined;
+    functions_.merge(program.symbols(ElfFile::Table::dynsym, function_names).defined);
   }
 
   StaticVariables variables() const {
@@ -226,7 +226,8 @@ StaticVariables variables_by_symbols(const ElfFile& program, const ElfFile& symb
                                      ImportLockCode import_lock_code) {
   std::array<std::string_view, traits.size()> names;
   std::ranges::transform(traits, names.begin(), &Trait::name);
-  const auto found = symbols.symbols(ElfFile::Table::symtab, names);
+  constexpr std::uint64_t largest = 8;
+  const auto found = symbols.symbols(ElfFile::Table::symtab, names, largest).defined;
   const auto word = word_of(program);
   std::optional<StaticVariables> code;
   StaticVariables result;

@@ -71,7 +71,7 @@ class Beginnings {
     for (const auto name : names) length_ = std::min(length_, name.size());
     for (const auto name : names) wanted_.set(hash(name));
   }
-  bool operator()(std::string_view names, const auto& /*symbol*/) const {
+  bool operator()(std::string_view names) const {
     return names.size() >= length_ && wanted_[hash(names)];
   }
 
@@ -141,44 +141,82 @@ std::optional<GElf_Shdr> table_header(const ElfFile& file, Elf_Scn* section) {
   return header;
 }
 
-/// Calls `visit(name, symbol)` for each for which `wanted(its name and what follows, symbol)`.
-/// libelf would keep all that it has read for as long as the file is open, and fresh memory is most
-/// of what reading costs.
-template <typename Sym, typename Wanted, typename Visit>
+/// A table of names, by pieces where it is large: fresh memory is most of what reading costs. What
+/// is asked for lies ever further on then.
+class NameTable {
+ public:
+  NameTable(const ElfFile& file, const GElf_Shdr& header) : file_(file), header_(header) {}
+
+  /// Whether it is best asked for in the order of its names.
+  [[nodiscard]] bool by_pieces() const { return header_.sh_size > piece_size; }
+
+  /// What begins at `at`: a name with its end, and more; nothing where the table ends before.
+  std::string_view from(std::uint64_t at) {
+    if (at >= header_.sh_size) return {};
+    const bool within = at >= start_ && at - start_ < size_;
+    const bool whole = start_ + size_ == header_.sh_size;
+    if (!within || (!whole && start_ + size_ - at < longest_name)) read(at);
+    return {bytes_.get() + (at - start_), size_ - (at - start_)};
+  }
+
+ private:
+  static constexpr std::uint64_t piece_size = 128 << 10;
+  static constexpr std::uint64_t longest_name = 4096;
+
+  void read(std::uint64_t at) {
+    start_ = by_pieces() ? at : 0;
+    const auto wanted = std::min(piece_size, header_.sh_size - start_);
+    if (!bytes_) bytes_ = std::make_unique_for_overwrite<char[]>(wanted);
+    size_ = file_.read_at(header_.sh_offset + start_,
+                          std::as_writable_bytes(std::span(bytes_.get(), wanted)));
+  }
+
+  const ElfFile& file_;
+  const GElf_Shdr& header_;
+  std::unique_ptr<char[]> bytes_;
+  std::uint64_t start_ = 0, size_ = 0;  ///< of the piece
+};
+
+/// Calls `visit(name, symbol)` for each for which `wanted(symbol)` and then `named(its name and
+/// what follows)`. libelf would keep all that it has read for as long as the file is open.
+template <typename Sym, typename Wanted, typename Named, typename Visit>
 void visit_symbols(const ElfFile& file, const GElf_Shdr& symbols, const GElf_Shdr& names,
-                   const Wanted& wanted, Visit visit) {
-  const auto bytes = std::make_unique_for_overwrite<char[]>(names.sh_size);
-  const auto length_read =
-      file.read_at(names.sh_offset, std::as_writable_bytes(std::span(bytes.get(), names.sh_size)));
-  const std::string_view text(bytes.get(), length_read);
+                   const Wanted& wanted, const Named& named, Visit visit) {
+  NameTable table(file, names);
+  const auto look = [&](const Sym& symbol) {
+    const auto name = table.from(symbol.st_name);
+    if (!named(name)) return;
+    const auto length = name.find('\0');
+    if (length != name.npos) visit(name.substr(0, length), symbol);
+  };
   constexpr std::size_t at_once = 512;
   std::array<Sym, at_once> window;
+  std::vector<Sym> found;
   for (std::uint64_t at = 0; at < symbols.sh_size; at += sizeof window) {
     const auto size = std::min<std::uint64_t>(sizeof window, symbols.sh_size - at);
     const auto got =
         file.read_at(symbols.sh_offset + at, std::as_writable_bytes(std::span(window)).first(size));
     for (const auto& symbol : std::span(window).first(got / sizeof(Sym))) {
-      if (symbol.st_name >= text.size()) continue;
-      const auto name = text.substr(symbol.st_name);
-      if (!wanted(name, symbol)) continue;
-      const auto length = name.find('\0');
-      if (length != name.npos) visit(name.substr(0, length), symbol);
+      if (!wanted(symbol)) continue;
+      table.by_pieces() ? found.push_back(symbol) : look(symbol);
     }
   }
+  std::ranges::sort(found, {}, &Sym::st_name);
+  std::ranges::for_each(found, look);
 }
 
-template <typename Wanted, typename Visit>
+template <typename Wanted, typename Named, typename Visit>
 void for_each_symbol(const ElfFile& file, Elf* elf, GElf_Word table_type, const Wanted& wanted,
-                     Visit visit) {
+                     const Named& named, Visit visit) {
   const MemoryCheck check;
   const auto symbols = table_header(file, find_section(elf, table_type));
   const auto names = symbols ? table_header(file, elf_getscn(elf, symbols->sh_link)) : symbols;
   check();
   if (!names) return;
   if (gelf_getclass(elf) == ELFCLASS64) {
-    visit_symbols<Elf64_Sym>(file, *symbols, *names, wanted, visit);
+    visit_symbols<Elf64_Sym>(file, *symbols, *names, wanted, named, visit);
   } else {
-    visit_symbols<Elf32_Sym>(file, *symbols, *names, wanted, visit);
+    visit_symbols<Elf32_Sym>(file, *symbols, *names, wanted, named, visit);
   }
 }
 
@@ -386,46 +424,42 @@ std::optional<DebugLink> ElfFile::debug_link() const {
   return std::nullopt;
 }
 
-SymbolsByName ElfFile::symbols(Table table, std::span<const std::string_view> wanted) const {
-  SymbolsByName found;
-  found.reserve(wanted.size());
-  for (const auto name : wanted) found.try_emplace(name);
+ElfFile::Symbols ElfFile::symbols(Table table, std::span<const std::string_view> wanted,
+                                  std::uint64_t largest) const {
+  Symbols found;
+  found.defined.reserve(wanted.size());
+  for (const auto name : wanted) found.defined.try_emplace(name);
   const Beginnings beginnings(wanted);
-  for_each_symbol(*this, elf_, table_type(table), beginnings,
+  const auto may_be_wanted = [&](const auto& symbol) {
+    const auto type = symbol.st_info & 0xf;  // ELF64_ST_TYPE
+    return symbol.st_size <= largest &&
+           (type == STT_OBJECT || type == STT_FUNC || type == STT_NOTYPE);
+  };
+  for_each_symbol(*this, elf_, table_type(table), may_be_wanted, beginnings,
                   [&](std::string_view name, const auto& symbol) {
-                    if (symbol.st_shndx == SHN_UNDEF) return;
-                    const auto type = symbol.st_info & 0xf;  // ELF64_ST_TYPE
-                    if (type != STT_OBJECT && type != STT_FUNC && type != STT_NOTYPE) return;
-                    const auto entry = found.find(base_name(name));
-                    if (entry == found.end()) return;
-                    if (!names_whole_object(name)) return;
-                    entry->second.push_back({LinkAddress{symbol.st_value}, symbol.st_size});
+                    const auto entry = found.defined.find(base_name(name));
+                    if (entry == found.defined.end() || !names_whole_object(name)) return;
+                    if (symbol.st_shndx == SHN_UNDEF) {
+                      found.undefined.insert(entry->first);
+                    } else {
+                      entry->second.push_back({LinkAddress{symbol.st_value}, symbol.st_size});
+                    }
                   });
-  std::erase_if(found, [](const auto& entry) { return entry.second.empty(); });
-  return found;
-}
-
-std::unordered_set<std::string_view> ElfFile::mentioned(
-    std::span<const std::string_view> names) const {
-  std::unordered_set<std::string_view> found;
-  const Beginnings beginnings(names);
-  for_each_symbol(*this, elf_, SHT_DYNSYM, beginnings, [&](std::string_view symbol, const auto&) {
-    const auto name = std::ranges::find(names, symbol);
-    if (name != names.end()) found.insert(*name);
-  });
+  std::erase_if(found.defined, [](const auto& entry) { return entry.second.empty(); });
   return found;
 }
 
 std::string ElfFile::variable_at(LinkAddress address) const {
   std::string found;
   const auto at = static_cast<std::uint64_t>(address);
-  const auto spans = [at](std::string_view, const auto& symbol) {
+  const auto spans = [at](const auto& symbol) {
     return (symbol.st_info & 0xf) == STT_OBJECT && symbol.st_shndx != SHN_UNDEF &&
            symbol.st_value <= at && at - symbol.st_value < symbol.st_size;
   };
   for (const auto table : {Table::symtab, Table::dynsym}) {
-    for_each_symbol(*this, elf_, table_type(table), spans,
-                    [&](std::string_view name, const auto&) { found = base_name(name); });
+    for_each_symbol(
+        *this, elf_, table_type(table), spans, [](std::string_view) { return true; },
+        [&](std::string_view name, const auto&) { found = base_name(name); });
     if (!found.empty()) break;
   }
   return found;

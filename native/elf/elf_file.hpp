@@ -87,13 +87,15 @@ class ElfFile {
   [[nodiscard]] std::optional<DebugLink> debug_link() const;
 
   enum class Table { dynsym, symtab };
-  /// The defined symbols of `table` with one of the base names in `wanted`. The keys are those of
-  /// `wanted`, which must outlive the result. Empty where the file has no such table.
-  [[nodiscard]] SymbolsByName symbols(Table table, std::span<const std::string_view> wanted) const;
-  /// Those of `names` that the dynamic symbol table has, defined here or not. `names` must outlive
-  /// the result.
-  [[nodiscard]] std::unordered_set<std::string_view> mentioned(
-      std::span<const std::string_view> names) const;
+  struct Symbols {
+    SymbolsByName defined;
+    std::unordered_set<std::string_view> undefined;  ///< those that another file has to provide
+  };
+  /// The symbols of `table` with one of the base names in `wanted`, and at most `largest` bytes.
+  /// The keys are those of `wanted`, which must outlive the result. Empty where the file has no
+  /// such table.
+  [[nodiscard]] Symbols symbols(Table table, std::span<const std::string_view> wanted,
+                                std::uint64_t largest = UINT64_MAX) const;
 
   /// The base name of the variable that spans `address`; empty where no symbol does.
   [[nodiscard]] std::string variable_at(LinkAddress address) const;

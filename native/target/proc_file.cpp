@@ -53,8 +53,23 @@ std::string read_proc_file(const std::string& path) {
 }
 
 std::string read_proc_line_at(int directory, const std::string& name) {
+  return ProcLine(directory, name).read();
+}
+
+ProcLine::ProcLine(int directory, const std::string& name)
+    : descriptor_(::openat(directory, name.c_str(), O_RDONLY | O_CLOEXEC)) {
+  if (descriptor_ < 0) throw FileError(name, errno);
+}
+
+ProcLine::~ProcLine() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+std::string ProcLine::read() const {
   std::array<char, 256> line;
-  return {line.data(), File(directory, name).read(line)};
+  const auto got = ::pread(descriptor_, line.data(), line.size(), 0);
+  if (got < 0) throw FileError("a file of a thread", errno);
+  return {line.data(), static_cast<std::size_t>(got)};
 }
 
 ProcFolder::ProcFolder(const std::string& path) : path_(path), stream_(::opendir(path.c_str())) {

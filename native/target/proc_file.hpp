@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/address.hpp"
@@ -20,6 +21,22 @@ std::string read_proc_file(const std::string& path);
 /// The one line of `name` in the folder that `directory` has open, which the kernel gives in one
 /// read. Throws FileError.
 std::string read_proc_line_at(int directory, const std::string& name);
+
+/// Such a file, to be read more than once: opening it takes longer than reading it.
+class ProcLine {
+ public:
+  /// Throws FileError.
+  ProcLine(int directory, const std::string& name);
+  ProcLine(ProcLine&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+  ProcLine& operator=(ProcLine&&) = delete;
+  ~ProcLine();
+
+  /// What the line is now. Throws FileError.
+  [[nodiscard]] std::string read() const;
+
+ private:
+  int descriptor_;
+};
 
 /// A folder of /proc of which the entries are ids: /proc itself, or /proc/PID/task.
 class ProcFolder {

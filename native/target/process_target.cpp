@@ -3,6 +3,7 @@
 #include <elf.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include <ctime>
 #include <filesystem>
 #include <string_view>
+#include <unordered_map>
 
 #include "base/bytes.hpp"
 #include "base/error.hpp"
@@ -98,13 +100,32 @@ ThreadIds thread_ids(ProcFolder& tasks) {
   return found;
 }
 
-/// Throws FileError.
-Known<std::optional<SystemCall>> read_call(Lwp lwp, Architecture architecture, int tasks) {
-  return parse_call(architecture, read_proc_line_at(tasks, fmt::format("{}/syscall", lwp)));
-}
+/// The files /proc/PID/task/LWP/syscall that are open, by LWP: as many as leave enough descriptors
+/// for all else.
+class CallFiles {
+ public:
+  CallFiles() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) most_ = limit.rlim_cur / 2;
+  }
+
+  /// The text of one, which is opened in the folder `tasks` where it is not yet. Throws FileError.
+  std::string read(Lwp lwp, int tasks) {
+    if (const auto found = files_.find(lwp); found != files_.end()) return found->second.read();
+    ProcLine file(tasks, fmt::format("{}/syscall", lwp));
+    auto text = file.read();
+    if (files_.size() < most_) files_.emplace(lwp, std::move(file));
+    return text;
+  }
+
+ private:
+  std::size_t most_ = 0;
+  std::unordered_map<Lwp, ProcLine> files_;
+};
 
 /// Nothing of a thread that has ended.
-std::optional<NativeThread> read_thread(int pid, Lwp lwp, Architecture architecture, int tasks) {
+std::optional<NativeThread> read_thread(int pid, Lwp lwp, Architecture architecture, int tasks,
+                                        CallFiles& calls) {
   NativeThread thread;
   thread.lwp = lwp;
   try {
@@ -112,7 +133,7 @@ std::optional<NativeThread> read_thread(int pid, Lwp lwp, Architecture architect
     if (lwp == pid && has_ended(read_proc_line_at(tasks, fmt::format("{}/stat", lwp)))) {
       return std::nullopt;
     }
-    thread.system_call = read_call(lwp, architecture, tasks);
+    thread.system_call = parse_call(architecture, calls.read(lwp, tasks));
   } catch (const FileError& error) {
     const auto number = error.error_number();
     if (number == EPERM || number == EACCES || error.shortage()) throw;
@@ -129,14 +150,14 @@ std::optional<NativeThread> read_thread(int pid, Lwp lwp, Architecture architect
 }
 
 /// Reads the threads of the process anew; a problem says where some may be missing.
-void read_threads(Target& target, int pid, bool own_namespace) {
+void read_threads(Target& target, int pid, bool own_namespace, CallFiles& calls) {
   target.threads.clear();
   target.problems.clear();
   try {
     ProcFolder tasks(fmt::format("/proc/{}/task", pid));
     const auto found = thread_ids(tasks);
     for (const auto lwp : found.lwps) {
-      auto thread = read_thread(pid, lwp, target.architecture, tasks.descriptor());
+      auto thread = read_thread(pid, lwp, target.architecture, tasks.descriptor(), calls);
       if (!thread) continue;
       if (!own_namespace) thread->namespace_lwp = namespace_lwp(pid, lwp);
       target.threads.push_back(std::move(*thread));
@@ -175,12 +196,13 @@ std::optional<std::uint64_t> cpu_time(int pid) {
 /// Whether all threads waited when they were read, still do, and are all that there are. What a
 /// thread has run shows in the clock when it waits again (kernel/sched/fair.c, update_curr), so
 /// where that has not moved from before the first to after the last of these none has run.
-bool all_still_wait(int pid, Architecture architecture, const std::vector<NativeThread>& threads) {
+bool all_still_wait(int pid, Architecture architecture, const std::vector<NativeThread>& threads,
+                    CallFiles& calls) {
   try {
     const ProcFolder tasks(fmt::format("/proc/{}/task", pid));
     const auto still_waits = [&](const NativeThread& thread) {
       if (!thread.system_call || !*thread.system_call) return false;
-      const auto call = read_call(thread.lwp, architecture, tasks.descriptor());
+      const auto call = parse_call(architecture, calls.read(thread.lwp, tasks.descriptor()));
       return call && *call == *thread.system_call;
     };
     return std::ranges::all_of(threads, still_waits) && number_of_threads(tasks) == threads.size();
@@ -280,11 +302,12 @@ Target process_target(int pid, FileLookup files) {
       status_field(status, "NSpid").find_first_of(" \t") == std::string_view::npos;
   target.look_again = [pid, own_namespace](Target& self) {
     const auto start = cpu_time(pid);
-    self.stood_still = [pid, start](const Target& look) {
-      return start && all_still_wait(pid, look.architecture, look.threads) &&
+    const auto calls = std::make_shared<CallFiles>();
+    self.stood_still = [pid, start, calls](const Target& look) {
+      return start && all_still_wait(pid, look.architecture, look.threads, *calls) &&
              cpu_time(pid) == start;
     };
-    read_threads(self, pid, own_namespace);
+    read_threads(self, pid, own_namespace, *calls);
     // Of a main thread that has ended the kernel keeps no memory.
     const bool main_lives =
         std::ranges::find(self.threads, pid, &NativeThread::lwp) != self.threads.end();

@@ -40,7 +40,7 @@ std::vector<std::uint64_t> types_of(const ElfFile& stub, std::uint64_t bias) {
       "PyString_Type", "PyUnicode_Type",  "PyDict_Type",     "PyInt_Type",       "PyBool_Type",
       "PyLong_Type",   "PyFunction_Type", "PyMethod_Type",   "PyCFunction_Type", "PyTuple_Type",
       "PyModule_Type", "PyList_Type",     "PyCell_Type"};
-  const auto found = stub.symbols(ElfFile::Table::dynsym, names);
+  const auto found = stub.symbols(ElfFile::Table::dynsym, names).defined;
   std::vector<std::uint64_t> types;
   for (const auto name : names) {
     types.push_back(bias + static_cast<std::uint64_t>(found.at(name).front().address));
@@ -50,7 +50,7 @@ std::vector<std::uint64_t> types_of(const ElfFile& stub, std::uint64_t bias) {
 
 std::uint64_t interp_head_of(const ElfFile& stub, std::uint64_t bias) {
   constexpr std::array<std::string_view, 1> name{"interp_head"};
-  const auto found = stub.symbols(ElfFile::Table::symtab, name);
+  const auto found = stub.symbols(ElfFile::Table::symtab, name).defined;
   return bias + static_cast<std::uint64_t>(found.at(name[0]).front().address);
 }
 

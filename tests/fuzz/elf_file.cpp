@@ -20,14 +20,14 @@ namespace {
 void read_program(const ElfFile& file) {
   constexpr std::array<std::string_view, 3> names{"import_lock", "PyString_Type", "main"};
   for (const auto table : {ElfFile::Table::dynsym, ElfFile::Table::symtab}) {
-    for (const auto& [name, symbols] : file.symbols(table, names)) {
+    const auto found = file.symbols(table, names);
+    for (const auto& [name, symbols] : found.defined) {
       for (const auto& symbol : symbols) {
         (void)file.holds_variable(symbol.address, symbol.size);
         (void)file.initial_value(symbol.address, 8);
       }
     }
   }
-  (void)file.mentioned(names);
   (void)file.debug_link();
   (void)file.mapped_files();
   holds_python(file);

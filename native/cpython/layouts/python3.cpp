@@ -46,6 +46,7 @@ constexpr Layout common() {
 constexpr Layout with_frame_objects() {
   auto at = common();
   at.dict_keys = {Layout::DictKeys::sized, 8, 0, 0, 0, 32, 40};
+  at.siphash_rounds = 2;
   at.function = {16};
   at.interpreter_state = {0, 8, 0, 0};
   at.thread_state.frame = 24;

@@ -109,7 +109,7 @@ Interpreter interpreter_in(PythonImage image, const Target& target,
       address_of(image.exported, image.bias, current_thread_state);
   found.file = std::move(image.file);
   const auto& variables = found.variables;
-  found.lock_kind = lock_kind_of(*target.memory, *found.file, found.architecture,
+  found.lock_kind = lock_kind_of(*target.memory, image.imported, found.architecture,
                                  {variables.interpreter_lock, variables.import_lock});
   found.layout = verified_layout(*target.memory, found, problems);
   return found;

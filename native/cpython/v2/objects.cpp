@@ -90,7 +90,7 @@ void Python2Objects::for_each_item(Address dict,
   }
 }
 
-std::uint64_t Python2Objects::hash_of(std::string_view text) const {
+std::optional<std::uint64_t> Python2Objects::hash_of(std::string_view text) {
   if (text.empty()) return 0;
   std::uint64_t hash = std::uint64_t{static_cast<unsigned char>(text[0])} << 7;
   for (const char c : text) hash = (1000003 * hash) ^ static_cast<unsigned char>(c);
@@ -99,36 +99,17 @@ std::uint64_t Python2Objects::hash_of(std::string_view text) const {
   return hash == error ? error - 1 : hash;
 }
 
-bool Python2Objects::knows_hashes(Address dict) {
-  // One key tells: the secret is the process's (Python/random.c, _PyRandom_Init).
-  if (knows_hashes_) return *knows_hashes_;
-  for_each_item(dict, [&](Address key, Address) {
-    if (knows_hashes_) return false;
-    try {
-      if (!is(key, types().bytes)) return true;
-      const auto name = known_name(key).value_or("");
-      if (!name.empty()) {
-        knows_hashes_ = pointer(key + layout().bytes.ob_shash) == Address{hash_of(name)};
-      }
-    } catch (const Error&) {
-      // Another key may be sound.
-    }
-    return true;
-  });
-  return knows_hashes_.value_or(false);
+std::optional<std::uint64_t> Python2Objects::kept_hash(Address object) {
+  if (!is(object, types().bytes)) return std::nullopt;
+  return pointer(object + layout().bytes.ob_shash).value();
 }
 
-Address Python2Objects::find(Address dict, std::string_view key) {
-  return knows_hashes(dict) ? find_by_hash(dict, key) : find_by_text(dict, key);
-}
-
-Address Python2Objects::find_by_hash(Address dict, std::string_view key) {
+Address Python2Objects::find_by_hash(Address dict, std::string_view key, std::uint64_t hash) {
   if (!derives_from(dict, types().dict)) return {};
   const auto mask = pointer(dict + layout().dict.ma_mask).value();
   if (mask >= most_dict_slots) throw LimitError("a dict of the target claims an absurd size");
   const auto table = pointer(dict + layout().dict.ma_table);
   const auto& entry = layout().dict_entry;
-  const auto hash = hash_of(key);
   // Objects/dictobject.c, lookdict_string.
   auto slot = hash;
   auto perturb = hash;

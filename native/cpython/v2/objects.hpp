@@ -19,15 +19,10 @@ class Python2Objects : public Objects {
 
  private:
   std::optional<std::string> read_text(Address object, std::size_t most) override;
-  Address find(Address dict, std::string_view key) override;
-  /// The value of a key by its hash, as the interpreter itself looks it up.
-  Address find_by_hash(Address dict, std::string_view key);
-  /// Whether the hash of a str can be told: it cannot where it is randomised (python -R).
-  bool knows_hashes(Address dict);
-  /// Objects/stringobject.c, string_hash, without a secret.
-  [[nodiscard]] std::uint64_t hash_of(std::string_view text) const;
-
-  std::optional<bool> knows_hashes_;
+  /// Objects/stringobject.c, string_hash, without the secret that python -R gives it.
+  std::optional<std::uint64_t> hash_of(std::string_view text) override;
+  std::optional<std::uint64_t> kept_hash(Address object) override;
+  Address find_by_hash(Address dict, std::string_view key, std::uint64_t hash) override;
 };
 
 }  // namespace importlock

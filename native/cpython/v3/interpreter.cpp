@@ -47,6 +47,7 @@ constexpr std::array<TypeSymbol, 19> type_symbols{{
 
 constexpr std::string_view runtime_symbol = "_PyRuntime";
 constexpr std::string_view version_symbol = "Py_Version";
+constexpr std::string_view hash_secret_symbol = "_Py_HashSecret";
 
 /// The minor version of the CPython 3 in an image; nothing where it cannot be told.
 std::optional<unsigned> minor_version(const PythonImage& image) {
@@ -114,7 +115,8 @@ std::optional<PthreadId> gil_holder(Objects& objects, const Interpreter& interpr
 }
 
 std::unique_ptr<Objects> objects_of(Memory& memory, const Interpreter& interpreter) {
-  return std::make_unique<Python3Objects>(memory, interpreter.layout, interpreter.types);
+  return std::make_unique<Python3Objects>(memory, interpreter.layout, interpreter.types,
+                                          interpreter.hash_secret);
 }
 
 std::unique_ptr<FrameReader> frames_of(Objects& objects, const Interpreter& interpreter) {
@@ -172,7 +174,7 @@ void find_variables(Interpreter& found, const PythonImage& image, const Target& 
 }  // namespace
 
 std::vector<std::string_view> exported_names() {
-  std::vector<std::string_view> names{runtime_symbol, version_symbol};
+  std::vector<std::string_view> names{runtime_symbol, version_symbol, hash_secret_symbol};
   for (const auto& type : type_symbols) names.push_back(type.symbol);
   return names;
 }
@@ -208,11 +210,13 @@ Interpreter interpreter_in(PythonImage image, const Target& target,
     found.types.*member =
         address_of(image.exported, image.bias, symbol).optional().value_or(Address{});
   }
+  found.hash_secret =
+      address_of(image.exported, image.bias, hash_secret_symbol).optional().value_or(Address{});
   find_variables(found, image, target, problems);
   found.file = std::move(image.file);
   found.lock_kind = found.layout.import_lock_is_mutex
                         ? LockKind::py_mutex
-                        : lock_kind_of(*target.memory, *found.file, found.architecture,
+                        : lock_kind_of(*target.memory, image.imported, found.architecture,
                                        {found.variables.import_lock});
   if (const auto why = contradiction(*target.memory, found, table.minor); !why.empty()) {
     const auto lacks = target.problems.empty() ? "" : "; " + target.problems.front();

@@ -14,6 +14,11 @@ constexpr std::uint64_t longest_string = 1 << 24;
 constexpr std::uint64_t most_dict_entries = 1 << 22;  // sys.modules of a huge program: some 2^14
 constexpr std::uint64_t most_log2_size = 40;
 constexpr std::uint64_t most_attributes = 1 << 16;
+constexpr std::uint64_t most_probes = 10'000;  // a lookup takes one or two
+
+// Objects/dictobject.c: DKIX_EMPTY, DKIX_DUMMY.
+constexpr std::uint64_t empty_slot = ~std::uint64_t{0};
+constexpr std::uint64_t deleted_slot = empty_slot - 1;
 
 // Include/object.h.
 constexpr std::uint64_t inline_values_flag = 1 << 2;
@@ -93,19 +98,24 @@ Python3Objects::Keys Python3Objects::keys_at(Address keys) {
     throw LimitError("a dict of the target claims an absurd size");
   }
   const std::uint64_t word = layout().word;
-  std::uint64_t index_bytes = 0;
   bool hashes = true;
   if (at.family == Layout::DictKeys::sized) {
     const auto size = memory().value<std::uint64_t>(keys + at.dk_size);
-    index_bytes = size * (size <= 0xff ? 1 : size <= 0xffff ? 2 : size <= 0xffff'ffff ? 4 : 8);
+    result.slots = size;
+    result.index_width = size <= 0xff ? 1 : size <= 0xffff ? 2 : size <= 0xffff'ffff ? 4 : 8;
   } else {
-    const auto log2 = memory().value<std::uint8_t>(keys + at.dk_log2_index_bytes);
-    if (log2 > most_log2_size) throw FormatError("a dict of the target claims an absurd size");
-    index_bytes = std::uint64_t{1} << log2;
+    const auto log2 = memory().value<std::uint8_t>(keys + at.dk_log2_size);
+    const auto log2_bytes = memory().value<std::uint8_t>(keys + at.dk_log2_index_bytes);
+    if (log2_bytes > most_log2_size || log2 > log2_bytes) {
+      throw FormatError("a dict of the target claims an absurd size");
+    }
+    result.slots = std::uint64_t{1} << log2;
+    result.index_width = std::uint64_t{1} << (log2_bytes - log2);
     // DICT_KEYS_GENERAL is 0; the others have str keys alone, and leave their hashes to these.
     hashes = memory().value<std::uint8_t>(keys + at.dk_kind) == 0;
   }
-  result.entries = keys + at.dk_indices + index_bytes;
+  result.indices = keys + at.dk_indices;
+  result.entries = result.indices + result.slots * result.index_width;
   result.key = hashes ? word : 0;
   result.value = result.key + word;
   result.entry_size = result.value + word;
@@ -139,6 +149,65 @@ void Python3Objects::for_each_item(Address dict,
     // A deleted entry has no value, nor has one of a split table whose instance lacks it.
     return value.is_null() || visit(key, value);
   });
+}
+
+std::optional<std::uint64_t> Python3Objects::hash_of(std::string_view text) {
+  if (hash_secret_.is_null()) return std::nullopt;
+  if (text.empty()) return 0;
+  if (!hash_key_) {
+    hash_key_ = {memory().value<std::uint64_t>(hash_secret_),
+                 memory().value<std::uint64_t>(hash_secret_ + layout().word)};
+  }
+  const auto hash = v3::siphash(*hash_key_, layout().siphash_rounds, text);
+  const auto error = ~std::uint64_t{0};
+  return hash == error ? error - 1 : hash;
+}
+
+std::optional<std::uint64_t> Python3Objects::kept_hash(Address object) {
+  if (!is(object, types().unicode)) return std::nullopt;
+  return pointer(object + layout().flexible_unicode.hash).value();
+}
+
+std::optional<std::uint64_t> Python3Objects::index_of(const Keys& keys, std::string_view key,
+                                                      std::uint64_t hash) {
+  // Objects/dictobject.c, unicodekeys_lookup_unicode and lookdict_unicode.
+  const auto mask = keys.slots - 1;
+  auto slot = hash & mask;
+  auto perturb = hash;
+  for (std::uint64_t probes = 0; probes <= std::min(mask, most_probes); ++probes) {
+    const auto index = index_at(keys, slot);
+    if (index == empty_slot) return std::nullopt;
+    if (index != deleted_slot) {
+      if (index >= keys.number) throw FormatError("a dict of the target has an entry too many");
+      const auto entry = keys.entries + index * keys.entry_size;
+      const auto candidate = pointer(entry + keys.key);
+      const auto its_hash = keys.key != 0 ? pointer(entry).value() : kept_hash(candidate);
+      if (its_hash == hash && known_name(candidate) == key) return index;
+    }
+    perturb >>= 5;
+    slot = (slot * 5 + perturb + 1) & mask;
+  }
+  return std::nullopt;
+}
+
+std::uint64_t Python3Objects::index_at(const Keys& keys, std::uint64_t slot) {
+  const auto at = keys.indices + slot * keys.index_width;
+  switch (keys.index_width) {
+    case 1: return static_cast<std::uint64_t>(memory().value<std::int8_t>(at));
+    case 2: return static_cast<std::uint64_t>(memory().value<std::int16_t>(at));
+    case 4: return static_cast<std::uint64_t>(memory().value<std::int32_t>(at));
+    default: return memory().value<std::uint64_t>(at);
+  }
+}
+
+Address Python3Objects::find_by_hash(Address dict, std::string_view key, std::uint64_t hash) {
+  if (!derives_from(dict, types().dict)) return {};
+  const auto keys = keys_at(pointer(dict + layout().split_dict.ma_keys));
+  const auto index = index_of(keys, key, hash);
+  if (!index) return {};
+  const auto values = pointer(dict + layout().split_dict.ma_values);
+  return pointer(values.is_null() ? keys.entries + *index * keys.entry_size + keys.value
+                                  : values + layout().managed.values + *index * layout().word);
 }
 
 Address Python3Objects::dict_of_type(Address type) {
@@ -195,10 +264,17 @@ Address Python3Objects::attribute(Address object, std::string_view name) {
 Address Python3Objects::value_of(Address object, Address values, std::string_view name) {
   auto keys = keys_at(pointer(type_of(object) + layout().managed.ht_cached_keys));
   keys.number = std::min(keys.number, most_attributes);
+  const auto value = [&](std::uint64_t index) {
+    return pointer(values + layout().managed.values + index * layout().word);
+  };
+  if (const auto hash = trusted_hash(name)) {
+    const auto index = index_of(keys, name, *hash);
+    return index ? value(*index) : Address{};
+  }
   Address result;
   for_each_entry(keys, [&](std::uint64_t index, Address key, Address) {
     if (key.is_null() || this->name(key) != name) return true;
-    result = pointer(values + layout().managed.values + index * layout().word);
+    result = value(index);
     return false;
   });
   return result;

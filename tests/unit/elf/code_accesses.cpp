@@ -121,7 +121,7 @@ BOOST_DATA_TEST_CASE(a_symbol_of_a_wrong_size_is_borne, data::make(interpreter_f
   if (!at_hand(path)) return;
   const auto file = ElfFile::open(path);
   const std::array<std::string_view, 1> names{"_PyImport_ReInitLock"};
-  const auto right = file.symbols(ElfFile::Table::dynsym, names).begin()->second.front();
+  const auto right = file.symbols(ElfFile::Table::dynsym, names).defined.begin()->second.front();
   const auto whole = variable_accesses(file, right);
   BOOST_REQUIRE(whole.has_value());
   for (std::uint64_t size = 0; size < right.size; ++size) {

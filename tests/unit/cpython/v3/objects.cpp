@@ -91,12 +91,45 @@ struct Target3 {
     memory.put(at + layout.split_dict.ma_values, values.value());
     return at;
   }
-  Python3Objects objects() { return {memory, layout, types}; }
+  Python3Objects objects() { return {memory, layout, types, {}}; }
 };
 
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(objects_of_3)
+
+BOOST_AUTO_TEST_CASE(a_dict_is_looked_up_by_hashes) {
+  Target3 target;
+  const auto secret = target.memory.take(16);
+  target.memory.put(secret, std::uint64_t{7});
+  target.memory.put(secret + 8, std::uint64_t{8});
+  const auto hash = [](std::string_view text) { return importlock::v3::siphash({7, 8}, 1, text); };
+  const auto key = [&](const std::string& text) {
+    const auto at = target.text(text);
+    target.memory.put(at + target.layout.flexible_unicode.hash, hash(text));
+    return at;
+  };
+  const auto one = target.integer(1, 1);
+  const auto two = target.integer(1, 2);
+  const auto keys = target.keys({{key("owner"), one}, {key("lock"), two}}, 1);
+  const auto indices = keys + target.layout.dict_keys.dk_indices;
+  target.memory.put(indices, ~std::uint64_t{0});  // eight times empty
+  const auto place = [&](std::string_view text, std::uint8_t index) {
+    target.memory.write(indices + (hash(text) & 7), &index, 1);
+  };
+  BOOST_REQUIRE((hash("owner") & 7) != (hash("lock") & 7));
+  place("owner", 0);
+  place("lock", 1);
+  const auto dict = target.dict(keys, {});
+  importlock::Python3Objects objects(target.memory, target.layout, target.types, secret);
+  BOOST_TEST((objects.item(dict, "owner") == one));
+  BOOST_TEST((objects.item(dict, "lock") == two));
+  BOOST_TEST(objects.item(dict, "level").is_null());
+  // One whose hashes are of another secret is looked through.
+  target.memory.put(secret, std::uint64_t{9});
+  importlock::Python3Objects others(target.memory, target.layout, target.types, secret);
+  BOOST_TEST((others.item(dict, "owner") == one));
+}
 
 BOOST_AUTO_TEST_CASE(a_dict_of_names_is_read) {
   Target3 target;
