@@ -531,6 +531,7 @@ class Capture {
       if (unknown && !event.is_null()) waits.find_joined(wait, event);
     });
     step([&] { check_wait(thread); });
+    step([&] { check_lock_call(thread, frames, library); });
     thread.housekeeping = is_housekeeping(frames, library);
     thread.exiting = std::ranges::any_of(frames, [&](const RawFrame& frame) {
       return library.function(frame.code_address) == Function::exit_wait;
@@ -577,6 +578,17 @@ class Capture {
     if (joins || !matcher_.is_id(*other).value_or(false)) {
       throw FormatError(fmt::format("no thread {} the id {} that it waits for",
                                     joins ? "has" : "has had", to_hex(*other)));
+    }
+  }
+
+  /// Who sleeps in a function of threading's own waits for a lock of Python's.
+  void check_lock_call(const ThreadFacts& thread, const std::vector<RawFrame>& frames,
+                       const Library& library) {
+    const auto& call = thread.system_call;
+    if (thread.wait || frames.empty() || !call || !*call || !(*call)->futex) return;
+    if (is_turn(*(*call)->futex) || library.folder.empty()) return;
+    if (frames.front().code->file == library.folder + "threading.py") {
+      throw FormatError("it waits for a lock, but its frames do not show for which");
     }
   }
 

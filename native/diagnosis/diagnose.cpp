@@ -135,6 +135,9 @@ class Judgement {
       if (found_.wait(last).kind == WaitKind::event) return false;
       certain = false;
     }
+    // Its frames would show what lock of C code it is, or that it is none.
+    const auto& facts = found_.facts(last);
+    if (facts.python && facts.frames.empty() && !facts.wait) certain = false;
     verdict().certain = certain;
     // Who only waits for it is less to blame than those that wait as it does.
     auto others = progress;
