@@ -48,12 +48,13 @@ Library read_library(Objects& objects, Address modules, const Names& names) {
     const auto code = objects.pointer(function + layout.function.func_code);
     library.functions[code] = place.function;
     // Of a module whose file is known, the next function tells no more.
-    if (!modules_read.insert(place.module).second) return;
+    if (modules_read.contains(place.module)) return;
     if (auto file = objects.text(objects.pointer(code + layout.code.co_filename))) {
       if (place.module == "threading" && file->find('/') != std::string::npos) {
         library.folder = file->substr(0, file->rfind('/') + 1);
       }
       library.files.insert(std::move(*file));
+      modules_read.insert(place.module);
     }
   };
   for (const auto& file : names.import_files) library.files.emplace(file);

@@ -56,9 +56,10 @@ std::string read_proc_line_at(int directory, const std::string& name) {
   return ProcLine(directory, name).read();
 }
 
-ProcLine::ProcLine(int directory, const std::string& name)
-    : descriptor_(::openat(directory, name.c_str(), O_RDONLY | O_CLOEXEC)) {
-  if (descriptor_ < 0) throw FileError(name, errno);
+ProcLine::ProcLine(int directory, std::string name)
+    : name_(std::move(name)),
+      descriptor_(::openat(directory, name_.c_str(), O_RDONLY | O_CLOEXEC)) {
+  if (descriptor_ < 0) throw FileError(name_, errno);
 }
 
 ProcLine::~ProcLine() {
@@ -68,7 +69,7 @@ ProcLine::~ProcLine() {
 std::string ProcLine::read() const {
   std::array<char, 256> line;
   const auto got = ::pread(descriptor_, line.data(), line.size(), 0);
-  if (got < 0) throw FileError("a file of a thread", errno);
+  if (got < 0) throw FileError(name_, errno);
   return {line.data(), static_cast<std::size_t>(got)};
 }
 

@@ -26,8 +26,9 @@ std::string read_proc_line_at(int directory, const std::string& name);
 class ProcLine {
  public:
   /// Throws FileError.
-  ProcLine(int directory, const std::string& name);
-  ProcLine(ProcLine&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+  ProcLine(int directory, std::string name);
+  ProcLine(ProcLine&& other) noexcept
+      : name_(std::move(other.name_)), descriptor_(std::exchange(other.descriptor_, -1)) {}
   ProcLine& operator=(ProcLine&&) = delete;
   ~ProcLine();
 
@@ -35,6 +36,7 @@ class ProcLine {
   [[nodiscard]] std::string read() const;
 
  private:
+  std::string name_;
   int descriptor_;
 };
 
