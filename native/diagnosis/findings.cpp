@@ -586,7 +586,9 @@ bool Findings::knows_gil() const {
     case GilState::unknown: return false;
     case GilState::not_created:
     case GilState::none: return true;
-    case GilState::held: return gil_holder.has_value();
+    // It is taken before its holder is written down, and kept for as long after (Python/ceval.c).
+    case GilState::held:
+      return gil_holder || (report.gil.holder && !*report.gil.holder && a_thread_runs());
     case GilState::free: return report.gil.holder && !*report.gil.holder;
   }
   return false;

@@ -193,6 +193,12 @@ BOOST_AUTO_TEST_CASE(a_wait_inside_is_no_slow_import_while_the_gil_is_unknown) {
   auto snapshot = fork_hang();
   snapshot.threads[1].system_call = std::optional<SystemCall>();
   BOOST_TEST((diagnose(snapshot).verdict.kind == VerdictKind::importing));
+  // Whoever runs may have taken it, and not yet have written that down.
+  snapshot.gil.lock = LockFacts{Address{0x2000}, 32, true};
+  BOOST_TEST((diagnose(snapshot).verdict.kind == VerdictKind::importing));
+  snapshot.gil.holder = Missing{"unreadable"};
+  BOOST_TEST((diagnose(snapshot).verdict.kind == VerdictKind::unknown));
+  snapshot.gil.holder = std::optional<PthreadId>();
   snapshot.gil.lock = Missing{"unreadable"};
   BOOST_TEST((diagnose(snapshot).verdict.kind == VerdictKind::unknown));
 }
