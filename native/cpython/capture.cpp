@@ -571,6 +571,9 @@ class Capture {
     if (futex && timed && !(*call)->timed && !is_turn(*futex)) {
       throw FormatError("its frames show a wait with a time-out, its system call one without");
     }
+    if (futex && !is_turn(*futex) && !may_be_in(*futex, *thread.wait)) {
+      throw FormatError("its frames show a wait for one lock, its system call one for another");
+    }
     const auto& other = thread.wait->thread;
     if (!other || matcher_.thread_of(*other) != nullptr) return;
     // The end of a thread that has ended is waited for for a moment alone.
@@ -579,6 +582,16 @@ class Capture {
       throw FormatError(fmt::format("no thread {} the id {} that it waits for",
                                     joins ? "has" : "has had", to_hex(*other)));
     }
+  }
+
+  /// Whether who waits so can be in that futex. Python/thread_pthread.h: a semaphore's is its first
+  /// word.
+  bool may_be_in(Address futex, const PythonWait& wait) {
+    const bool told = wait.kind == PythonWait::Kind::lock || wait.kind == PythonWait::Kind::rlock;
+    if (!told || wait.lock.is_null() || wait.lock == futex) return true;
+    const auto kind = interpreter_.lock_kind;
+    return kind == LockKind::mutex_and_condition &&
+           lock_facts(objects_.memory(), wait.lock, kind, interpreter_.architecture).spans(futex);
   }
 
   /// Who sleeps in a function of threading's own waits for a lock of Python's.

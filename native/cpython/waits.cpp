@@ -213,11 +213,12 @@ std::optional<PythonWait> WaitReader::module_lock_wait(const std::vector<RawFram
 
 PythonWait WaitReader::condition_wait(const std::vector<RawFrame>& frames) {
   const auto timeout = frames_.argument(frames[0], 1);
+  if (timeout.is_null()) throw FormatError("a Condition is waited for without its time-out");
   PythonWait wait;
   wait.kind = Kind::condition;
   wait.what = "Condition";
   wait.call = "Condition.wait";
-  wait.timed = !timeout.is_null() && !is_none(timeout);
+  wait.timed = !is_none(timeout);
   const auto waits_in = [&](Kind kind, const char* what, const char* call) {
     wait.kind = kind;
     wait.what = what;

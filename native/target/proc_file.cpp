@@ -8,43 +8,16 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
-#include <span>
 
 #include "base/error.hpp"
 
 namespace importlock {
 
-namespace {
-
-class File {
- public:
-  File(int directory, const std::string& name)
-      : name_(name), descriptor_(::openat(directory, name.c_str(), O_RDONLY | O_CLOEXEC)) {
-    if (descriptor_ < 0) throw FileError(name, errno);
-  }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  ~File() { ::close(descriptor_); }
-
-  /// How many bytes there were; 0 at the end.
-  std::size_t read(std::span<char> into) {
-    const auto got = ::read(descriptor_, into.data(), into.size());
-    if (got < 0) throw FileError(name_, errno);
-    return static_cast<std::size_t>(got);
-  }
-
- private:
-  const std::string& name_;
-  int descriptor_;
-};
-
-}  // namespace
-
 std::string read_proc_file(const std::string& path) {
-  File file(AT_FDCWD, path);
+  const ProcFile file(AT_FDCWD, path);
   std::string text(1024, '\0');
   std::size_t used = 0;
-  while (const auto got = file.read(std::span(text).subspan(used))) {
+  while (const auto got = file.read(std::span(text).subspan(used), used)) {
     used += got;
     if (used == text.size()) text.resize(text.size() * 4);
   }
@@ -52,25 +25,29 @@ std::string read_proc_file(const std::string& path) {
   return text;
 }
 
-std::string read_proc_line_at(int directory, const std::string& name) {
-  return ProcLine(directory, name).read();
-}
-
-ProcLine::ProcLine(int directory, std::string name)
+ProcFile::ProcFile(int directory, std::string name)
     : name_(std::move(name)),
       descriptor_(::openat(directory, name_.c_str(), O_RDONLY | O_CLOEXEC)) {
   if (descriptor_ < 0) throw FileError(name_, errno);
 }
 
-ProcLine::~ProcLine() {
+ProcFile::~ProcFile() {
   if (descriptor_ >= 0) ::close(descriptor_);
 }
 
-std::string ProcLine::read() const {
-  std::array<char, 256> line;
-  const auto got = ::pread(descriptor_, line.data(), line.size(), 0);
+std::size_t ProcFile::read(std::span<char> into, std::size_t from) const {
+  const auto got = ::pread(descriptor_, into.data(), into.size(), static_cast<off_t>(from));
   if (got < 0) throw FileError(name_, errno);
-  return {line.data(), static_cast<std::size_t>(got)};
+  return static_cast<std::size_t>(got);
+}
+
+std::string ProcFile::line() const {
+  std::array<char, 256> line;
+  return {line.data(), read(line, 0)};
+}
+
+std::string read_proc_line_at(int directory, const std::string& name) {
+  return ProcFile(directory, name).line();
 }
 
 ProcFolder::ProcFolder(const std::string& path) : path_(path), stream_(::opendir(path.c_str())) {

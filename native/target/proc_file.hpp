@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -22,18 +23,20 @@ std::string read_proc_file(const std::string& path);
 /// read. Throws FileError.
 std::string read_proc_line_at(int directory, const std::string& name);
 
-/// Such a file, to be read more than once: opening it takes longer than reading it.
-class ProcLine {
+/// A file of /proc, which may be read more than once: opening it takes longer than reading it.
+class ProcFile {
  public:
   /// Throws FileError.
-  ProcLine(int directory, std::string name);
-  ProcLine(ProcLine&& other) noexcept
+  ProcFile(int directory, std::string name);
+  ProcFile(ProcFile&& other) noexcept
       : name_(std::move(other.name_)), descriptor_(std::exchange(other.descriptor_, -1)) {}
-  ProcLine& operator=(ProcLine&&) = delete;
-  ~ProcLine();
+  ProcFile& operator=(ProcFile&&) = delete;
+  ~ProcFile();
 
-  /// What the line is now. Throws FileError.
-  [[nodiscard]] std::string read() const;
+  /// Reads from the byte `from` on, and tells how many there were; 0 at the end. Throws FileError.
+  [[nodiscard]] std::size_t read(std::span<char> into, std::size_t from) const;
+  /// What its one line is now. Throws FileError.
+  [[nodiscard]] std::string line() const;
 
  private:
   std::string name_;

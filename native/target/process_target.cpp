@@ -111,16 +111,16 @@ class CallFiles {
 
   /// The text of one, which is opened in the folder `tasks` where it is not yet. Throws FileError.
   std::string read(Lwp lwp, int tasks) {
-    if (const auto found = files_.find(lwp); found != files_.end()) return found->second.read();
-    ProcLine file(tasks, fmt::format("{}/syscall", lwp));
-    auto text = file.read();
+    if (const auto found = files_.find(lwp); found != files_.end()) return found->second.line();
+    ProcFile file(tasks, fmt::format("{}/syscall", lwp));
+    auto text = file.line();
     if (files_.size() < most_) files_.emplace(lwp, std::move(file));
     return text;
   }
 
  private:
   std::size_t most_ = 0;
-  std::unordered_map<Lwp, ProcLine> files_;
+  std::unordered_map<Lwp, ProcFile> files_;
 };
 
 /// Nothing of a thread that has ended.
