@@ -63,13 +63,20 @@ bool WaitReader::holds_mutex(Address type, Layout::Offset size_with_mutex) {
   return objects_.pointer(type + objects_.layout().type.tp_basicsize).value() == size_with_mutex;
 }
 
+Address WaitReader::allocated_lock(Address member) {
+  // Modules/threadmodule.c, newlockobject: there is no lock object without one.
+  const auto lock = objects_.pointer(member);
+  if (lock.is_null()) throw FormatError("a lock object has no lock");
+  return lock;
+}
+
 std::optional<WaitReader::Lock> WaitReader::c_lock_of(Address object) {
   const auto& layout = objects_.layout();
   if (objects_.is(object, library_.lock)) {
     Lock lock;
     lock.address = object + layout.lock.lock_lock;
     if (!holds_mutex(library_.lock, layout.lock.size_with_mutex)) {
-      lock.address = objects_.pointer(lock.address);
+      lock.address = allocated_lock(lock.address);
     }
     return lock;
   }
@@ -86,7 +93,7 @@ std::optional<WaitReader::Lock> WaitReader::c_lock_of(Address object) {
     if (owner != PthreadId{}) lock.owner = owner;
     return lock;
   }
-  lock.address = objects_.pointer(lock.address);
+  lock.address = allocated_lock(lock.address);
   // Modules/_threadmodule.c: the owner counts while the count is not 0.
   if (!objects_.pointer(object + layout.rlock.rlock_count).is_null()) lock.owner = owner;
   return lock;

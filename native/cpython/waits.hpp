@@ -52,7 +52,9 @@ class WaitReader {
   static Lock process_lock(Address semlock);
   /// The lock that an object is or wraps: a plain lock, an RLock, the lock of a Condition.
   std::optional<Lock> lock_of(Address object);
-  /// The same for a lock or an RLock of C.
+  /// What the member of a lock object at `member` points to. Throws FaultError, FormatError.
+  Address allocated_lock(Address member);
+  /// The same as lock_of for a lock or an RLock of C.
   std::optional<Lock> c_lock_of(Address object);
   /// Whether the lock lies in the objects of that type, rather than somewhere that they point to.
   bool holds_mutex(Address type, Layout::Offset size_with_mutex);
