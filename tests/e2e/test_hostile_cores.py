@@ -240,6 +240,37 @@ def test_a_core_that_claims_too_much_costs_little(original, claim_table, tmp_pat
     assert report["verdict"]["kind"] in ("deadlock", "unknown") or not report["verdict"]["certain"]
 
 
+@pytest.mark.parametrize("pointer", ["null", "another"])
+def test_two_waiters_for_one_lock_are_not_said_to_wait_for_two(hang, tmp_path, pointer):
+    """What a damaged Lock leads to contradicts the futex that its waiter is in."""
+    core = harness.gcore(hang("lock_left_locked", "shared").pid, tmp_path / "core")
+    before = json.loads(subprocess.run([COMMAND, *DEBUG, "--json", core], capture_output=True,
+                                       text=True, timeout=60, check=False).stdout)
+    lock, = before["locks"]
+    assert before["verdict"]["kind"] == "orphaned" and len(lock["waiters"]) == 2, before
+    changed = Core(core)
+    address = int(lock["address"], 16)
+    places = [start + at for start, _, size in changed.segments
+              for at in places_of(address, changed.read(start, size))]
+    for place in places:
+        changed.put(place, 0 if pointer == "null" else address ^ 64)
+    changed.stream.close()
+    ran = subprocess.run([COMMAND, *DEBUG, "--json", core], capture_output=True, text=True,
+                         timeout=60, check=False)
+    after = json.loads(ran.stdout)
+    assert ran.returncode == 2 and after["problems"], after
+    assert after["verdict"]["kind"] == "unknown", after
+
+
+def places_of(word: int, contents: bytes) -> list[int]:
+    """Where it lies, as an aligned word."""
+    pattern, places, at = struct.pack("<Q", word), [], -1
+    while (at := contents.find(pattern, at + 1)) >= 0:
+        if at % 8 == 0:
+            places.append(at)
+    return places
+
+
 def test_a_file_that_claims_millions_of_sections_is_refused(tmp_path):
     """libelf keeps a record of each as soon as it opens a file."""
     core = tmp_path / "core"
