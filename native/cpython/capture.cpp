@@ -191,14 +191,8 @@ class Capture {
   /// where it runs is the one that has frames.
   void keep_one_state_each() {
     std::unordered_map<Lwp, std::size_t> places;
-    std::set<std::pair<Lwp, Address>> entered;
     std::vector<ThreadFacts> kept;
-    for (std::size_t i = 0; i < snapshot_.threads.size(); ++i) {
-      auto& thread = snapshot_.threads[i];
-      // New states come first in an interpreter's list (Python/pystate.c, new_threadstate). A fork
-      // leaves those of its parent behind, whose ids threads of the child may have.
-      if (thread.lwp && !entered.insert({*thread.lwp, interpreters_[i]}).second)
-        leave_behind(thread);
+    for (auto& thread : snapshot_.threads) {
       const auto place =
           thread.lwp ? places.try_emplace(*thread.lwp, kept.size()) : std::pair(places.end(), true);
       if (place.second) {
@@ -218,14 +212,6 @@ class Capture {
       }
     }
     snapshot_.threads = std::move(kept);
-  }
-
-  /// Takes the thread off a thread state that is not its own.
-  static void leave_behind(ThreadFacts& state) {
-    state.lwp.reset();
-    state.gdb_thread.reset();
-    state.name.clear();
-    state.system_call = Missing{"its thread has ended"};
   }
 
   /// Which of two states of one thread, both with frames, it entered last. That which has the GIL;
@@ -467,7 +453,13 @@ class Capture {
     thread.ident = ident_of(objects_, state);
     // In 3.11 and 3.12 that lies in the thread's stack, where what names the thread lies too.
     const auto innermost = innermost_frame(objects_, state);
-    if (const auto* native = matcher_.thread_of(*thread.ident)) {
+    const auto* const native = matcher_.thread_of(*thread.ident);
+    // New states come first in an interpreter's list (Python/pystate.c, new_threadstate). A fork
+    // leaves those of its parent behind, whose ids threads of the child may have.
+    const bool left_behind = native && !entered_.insert({native->lwp, interpreter}).second;
+    if (left_behind) {
+      thread.system_call = Missing{"its thread has ended"};
+    } else if (native) {
       add_native(thread, *native);
       const auto& lock = snapshot_.import_lock.lock;
       if (lock) name_parked(thread, lock->address);
@@ -488,7 +480,7 @@ class Capture {
     };
     step([&] {
       const auto active = library.active.find(*thread.ident);
-      if (active == library.active.end()) return;
+      if (left_behind || active == library.active.end()) return;
       thread.name = objects_.text(objects_.attribute(active->second, library.names->thread.name))
                         .value_or("");
     });
@@ -553,7 +545,6 @@ class Capture {
           "thread {}: {}", thread.lwp ? fmt::format("LWP {}", *thread.lwp) : to_hex(*thread.ident),
           problem));
     }
-    interpreters_.push_back(interpreter);
     snapshot_.threads.push_back(std::move(thread));
   }
 
@@ -692,8 +683,8 @@ class Capture {
   std::map<std::pair<Address, int>, Frame> shown_;  ///< by code object and line
   const CaptureOptions& options_;
   Snapshot& snapshot_;
-  std::vector<Address> interpreters_;    ///< of the threads, as long as each state has one
-  std::unordered_set<PthreadId> known_;  // to threading
+  std::set<std::pair<Lwp, Address>> entered_;  ///< which thread has a state in which interpreter
+  std::unordered_set<PthreadId> known_;        // to threading
   /// By thread: each module that it imports, and the lock that it waits for.
   std::unordered_map<PthreadId, std::multimap<std::string, Address>> imports_;
   std::size_t states_ = 0;
