@@ -158,13 +158,15 @@ struct Layout {
   struct {
     Offset last_holder, locked, cond, cond_size;
   } gil{};
-  /// _PyRuntime (3.7 and later), and what lies in an interpreter since 3.12.
+  /// _PyRuntime (all 0 in 3.6, which has none), and what lies in an interpreter since 3.12.
   struct {
     Offset interpreters_head, gil, tstate_current;
     Offset interpreter_gil, interpreter_import_lock;
   } runtime{};
   bool import_lock_is_mutex = false;  ///< a _PyRecursiveMutex, since 3.13
-  unsigned siphash_rounds = 1;  ///< of the hash of a str: SipHash-1-3, or up to 3.10 SipHash-2-4
+  /// Of the hash of a str: SipHash-1-3, or up to 3.10 SipHash-2-4. 0 where dicts are looked
+  /// through.
+  unsigned siphash_rounds = 1;
   /// How co_lnotab or co_linetable tell lines.
   enum class Lines : std::uint8_t { lnotab, deltas, locations };
   Lines lines = Lines::lnotab;
@@ -173,5 +175,8 @@ struct Layout {
   Frames frames = Frames::objects;
   unsigned lasti_unit = 1;  ///< bytes of code for each of f_lasti and b_handler, of frame objects
 };
+
+/// Whether the version has a _PyRuntime, which begins with other things than the interpreters.
+constexpr bool has_runtime(const Layout& layout) { return layout.runtime.interpreters_head != 0; }
 
 }  // namespace importlock

@@ -14,22 +14,30 @@ namespace importlock {
 
 namespace {
 
+enum class Size : std::uint8_t {
+  word,       ///< of a pointer or a long
+  integer,    ///< 4 bytes on every machine
+  condition,  ///< sizeof(pthread_cond_t): 48 bytes on every machine
+};
+
 struct Trait {
   std::string_view name;
   Known<LinkAddress> StaticVariables::*member;
-  bool is_int;    ///< 4 bytes on every machine, unlike a pointer or a long
+  Size size;
   bool is_minus;  ///< starts as -1, unlike the others
 };
-constexpr Trait import_lock{"import_lock", &StaticVariables::import_lock, false, false};
+constexpr Trait import_lock{"import_lock", &StaticVariables::import_lock, Size::word, false};
 constexpr Trait import_lock_thread{"import_lock_thread", &StaticVariables::import_lock_thread,
-                                   false, true};
-constexpr Trait import_lock_level{"import_lock_level", &StaticVariables::import_lock_level, true,
-                                  false};
-constexpr Trait interp_head{"interp_head", &StaticVariables::interp_head, false, false};
-constexpr Trait interpreter_lock{"interpreter_lock", &StaticVariables::interpreter_lock, false,
+                                   Size::word, true};
+constexpr Trait import_lock_level{"import_lock_level", &StaticVariables::import_lock_level,
+                                  Size::integer, false};
+constexpr Trait interp_head{"interp_head", &StaticVariables::interp_head, Size::word, false};
+constexpr Trait interpreter_lock{"interpreter_lock", &StaticVariables::interpreter_lock, Size::word,
                                  false};
-constexpr std::array traits{import_lock, import_lock_thread, import_lock_level, interp_head,
-                            interpreter_lock};
+constexpr Trait gil_locked{"gil_locked", &StaticVariables::gil_locked, Size::integer, true};
+constexpr Trait gil_cond{"gil_cond", &StaticVariables::gil_cond, Size::condition, false};
+constexpr std::array traits{import_lock,      import_lock_thread, import_lock_level, interp_head,
+                            interpreter_lock, gil_locked,         gil_cond};
 
 constexpr std::string_view reinit_lock = "_PyImport_ReInitLock";
 constexpr std::string_view import_acquire = "_PyImport_AcquireLock";
@@ -40,22 +48,34 @@ constexpr std::string_view current_frames = "_PyThread_CurrentFrames";
 constexpr std::string_view threads_initialized = "PyEval_ThreadsInitialized";
 constexpr std::string_view eval_acquire = "PyEval_AcquireLock";
 constexpr std::string_view eval_release = "PyEval_ReleaseLock";
+constexpr std::string_view eval_init = "PyEval_InitThreads";
+constexpr std::string_view eval_reinit = "PyEval_ReInitThreads";
+constexpr std::string_view eval_fini = "_PyEval_FiniThreads";
 constexpr std::array function_names{reinit_lock,         import_acquire,  import_release,
                                     interpreter_head,    interpreter_new, current_frames,
-                                    threads_initialized, eval_acquire,    eval_release};
+                                    threads_initialized, eval_acquire,    eval_release,
+                                    eval_init,           eval_reinit,     eval_fini};
 
 unsigned word_of(const ElfFile& program) {
   const auto architecture = architecture_of_machine(program.machine());
   return architecture ? word_size(*architecture) : 8;
 }
 
-unsigned width_of(const Trait& trait, unsigned word) { return trait.is_int ? 4 : word; }
+unsigned width_of(const Trait& trait, unsigned word) {
+  switch (trait.size) {
+    case Size::word: break;
+    case Size::integer: return 4;
+    case Size::condition: return 48;
+  }
+  return word;
+}
 
 std::uint64_t all_ones(unsigned width) { return width == 8 ? ~std::uint64_t{0} : 0xffff'ffff; }
 
 /// Whether `address` is a variable that starts as `trait`'s does.
 bool starts_as(const ElfFile& program, const Trait& trait, LinkAddress address) {
-  const auto width = width_of(trait, word_of(program));
+  const auto word = word_of(program);
+  const auto width = std::min(width_of(trait, word), word);
   if (static_cast<std::uint64_t>(address) % width != 0) return false;
   return program.initial_value(address, width) == (trait.is_minus ? all_ones(width) : 0);
 }
@@ -73,10 +93,13 @@ class FunctionCode {
   StaticVariables variables() const {
     StaticVariables result;
     read_import_lock(result);
-    result.interp_head = only_variable(interpreter_head);
+    result.interp_head = only_variable(interpreter_head, word_);
     confirm(result, interp_head, {interpreter_new, current_frames});
-    result.interpreter_lock = only_variable(threads_initialized);
+    result.interpreter_lock = only_variable(threads_initialized, word_);
     confirm(result, interpreter_lock, {eval_acquire, eval_release});
+    result.gil_locked = only_variable(threads_initialized, width_of(gil_locked, word_));
+    confirm(result, gil_locked, {eval_init, eval_reinit});
+    result.gil_cond = destroyed_condition(result.gil_locked);
     refuse_doubles(result);
     return result;
   }
@@ -84,10 +107,19 @@ class FunctionCode {
  private:
   using Accesses = std::vector<CodeAccess>;
 
-  std::optional<Accesses> accesses(std::string_view name) const {
+  std::optional<Accesses> all_accesses(std::string_view name) const {
     const auto function = functions_.find(name);
     if (function == functions_.end()) return std::nullopt;
     return variable_accesses(program_, function->second.front());
+  }
+
+  /// Its loads and stores.
+  std::optional<Accesses> accesses(std::string_view name) const {
+    auto all = all_accesses(name);
+    if (all) {
+      std::erase_if(*all, [](const auto& each) { return each.kind == CodeAccess::Kind::argument; });
+    }
+    return all;
   }
 
   Missing not_understood(std::string_view name) const {
@@ -102,16 +134,37 @@ class FunctionCode {
     return *addresses.begin();
   }
 
-  /// The one word that a function uses.
-  Known<LinkAddress> only_variable(std::string_view name) const {
+  /// The one variable that a function uses.
+  Known<LinkAddress> only_variable(std::string_view name, unsigned width) const {
     const auto used = accesses(name);
     if (!used) return not_understood(name);
     std::set<LinkAddress> addresses;
     for (const auto& access : *used) {
-      if (access.width != word_) return not_understood(name);
+      if (access.width != width) return not_understood(name);
       addresses.insert(access.address);
     }
     return only(addresses, name);
+  }
+
+  /// Python/ceval_gil.h of 3.6, destroy_gil, which is all of _PyEval_FiniThreads: gil_cond is
+  /// destroyed first, then gil_mutex and what serves to switch, and gil_locked becomes -1.
+  Known<LinkAddress> destroyed_condition(const Known<LinkAddress>& locked) const {
+    if (!locked) return Missing{locked.why()};
+    const auto used = all_accesses(eval_fini);
+    if (!used) return not_understood(eval_fini);
+    std::vector<LinkAddress> destroyed;
+    bool unlocks = false;
+    for (const auto& access : *used) {
+      if (access.kind == CodeAccess::Kind::argument) destroyed.push_back(access.address);
+      unlocks = unlocks || (access.address == *locked && access.stored == all_ones(4));
+    }
+    constexpr std::size_t both = 2;
+    if (!unlocks || destroyed.size() < both ||
+        !program_.holds_variable(destroyed.front(), width_of(gil_cond, word_)) ||
+        !starts_as(program_, gil_cond, destroyed.front())) {
+      return not_understood(eval_fini);
+    }
+    return destroyed.front();
   }
 
   void read_import_lock(StaticVariables& result) const {
@@ -226,7 +279,7 @@ StaticVariables variables_by_symbols(const ElfFile& program, const ElfFile& symb
                                      ImportLockCode import_lock_code) {
   std::array<std::string_view, traits.size()> names;
   std::ranges::transform(traits, names.begin(), &Trait::name);
-  constexpr std::uint64_t largest = 8;
+  constexpr std::uint64_t largest = 48;
   const auto found = symbols.symbols(ElfFile::Table::symtab, names, largest).defined;
   const auto word = word_of(program);
   std::optional<StaticVariables> code;
@@ -246,7 +299,7 @@ StaticVariables variables_by_symbols(const ElfFile& program, const ElfFile& symb
     }
     if (fitting.empty()) {
       variable = Missing{fmt::format("symbol {} leads to no such variable", trait.name)};
-      other_addresses = other_addresses || trait.is_minus;
+      other_addresses = other_addresses || trait.name == import_lock_thread.name;
       continue;
     }
     if (fitting.size() == 1) {

@@ -17,11 +17,12 @@ constexpr std::int32_t most_levels = 1'000'000;
 /// against the addresses; nothing where all is well.
 class MemoryCheck {
  public:
-  MemoryCheck(const Target& target, LockKind lock_kind)
+  MemoryCheck(const Target& target, LockKind lock_kind, StaticsOf version)
       : memory_(*target.memory),
         architecture_(target.architecture),
         word_(word_size(target.architecture)),
-        lock_kind_(lock_kind) {}
+        lock_kind_(lock_kind),
+        before_interp_(version == StaticsOf::v27 ? 1 : 2) {}
 
   /// Python/import.c: the lock is held where it has an owner, and then has a level.
   [[nodiscard]] std::optional<std::string> import_lock(Address lock, Address thread,
@@ -49,13 +50,13 @@ class MemoryCheck {
   }
 
   /// Python/pystate.c: each PyThreadState leads back to its PyInterpreterState. These fields lie
-  /// alike in all builds: next, tstate_head and next, interp.
+  /// alike in all builds: next, tstate_head and next, interp; since 3.4 prev, next, interp.
   [[nodiscard]] std::optional<std::string> interp_head(Address head) const {
     try {
       const Address interpreter{word(head)};
       if (interpreter.is_null()) return std::nullopt;
       const Address state{word(interpreter + word_)};
-      if (!state.is_null() && word(state + word_) != interpreter.value()) {
+      if (!state.is_null() && word(state + before_interp_ * word_) != interpreter.value()) {
         return "its first thread state does not lead back to it";
       }
       return std::nullopt;
@@ -67,6 +68,17 @@ class MemoryCheck {
   [[nodiscard]] std::optional<std::string> interpreter_lock(Address lock) const {
     try {
       return lock_pointer(lock);
+    } catch (const FaultError& error) {
+      return error.what();
+    }
+  }
+
+  /// Python/ceval_gil.h: -1 until the GIL is created.
+  [[nodiscard]] std::optional<std::string> gil_locked(Address locked) const {
+    try {
+      const auto value = memory_.value<std::int32_t>(locked);
+      if (value >= -1 && value <= 1) return std::nullopt;
+      return fmt::format("it is {}", value);
     } catch (const FaultError& error) {
       return error.what();
     }
@@ -90,33 +102,35 @@ class MemoryCheck {
   Architecture architecture_;
   unsigned word_;
   LockKind lock_kind_;
+  std::uint64_t before_interp_;  ///< fields of a PyThreadState, each a word
 };
 
 /// What the rungs have given so far.
 class Ladder {
  public:
-  Ladder(const ElfFile& file, LoadBias bias, MemoryCheck check, bool import_lock_alone,
+  Ladder(const ElfFile& file, LoadBias bias, MemoryCheck check, StaticsOf version,
          std::vector<std::string>& problems)
-      : file_(file),
-        bias_(bias),
-        check_(check),
-        import_lock_alone_(import_lock_alone),
-        problems_(problems) {}
+      : file_(file), bias_(bias), check_(check), version_(version), problems_(problems) {}
 
   [[nodiscard]] bool complete() const {
-    if (import_lock_alone_) return variables_.import_lock.has_value();
-    return variables_.import_lock && variables_.interp_head && variables_.interpreter_lock;
+    if (!variables_.import_lock) return false;
+    if (version_ == StaticsOf::v37_to_311) return true;
+    const bool gil = version_ == StaticsOf::v27 ? variables_.interpreter_lock.has_value()
+                                                : variables_.gil_locked && variables_.gil_cond;
+    return gil && variables_.interp_head;
   }
 
   /// Takes what is not there yet from a rung.
   void take(const StaticVariables& found, FoundBy rung) {
     if (!variables_.import_lock) take_import_lock(found, rung);
-    if (import_lock_alone_) return;
+    if (version_ == StaticsOf::v37_to_311) return;
     if (!variables_.interp_head) {
       variables_.interp_head = checked(found.interp_head, rung, "interp_head",
                                        [&](Address head) { return check_.interp_head(head); });
     }
-    if (!variables_.interpreter_lock) {
+    if (version_ == StaticsOf::v36) {
+      take_gil(found, rung);
+    } else if (!variables_.interpreter_lock) {
       variables_.interpreter_lock =
           checked(found.interpreter_lock, rung, "interpreter_lock",
                   [&](Address lock) { return check_.interpreter_lock(lock); });
@@ -126,6 +140,14 @@ class Ladder {
   [[nodiscard]] const Variables& variables() const { return variables_; }
 
  private:
+  void take_gil(const StaticVariables& found, FoundBy rung) {
+    if (!variables_.gil_locked) {
+      variables_.gil_locked = checked(found.gil_locked, rung, "gil_locked",
+                                      [&](Address locked) { return check_.gil_locked(locked); });
+    }
+    if (!variables_.gil_cond) variables_.gil_cond = located(found.gil_cond);
+  }
+
   Known<Address> located(const Known<LinkAddress>& variable) const {
     if (variable) return bias_ + *variable;
     return Missing{variable.why()};
@@ -180,7 +202,7 @@ class Ladder {
   const ElfFile& file_;
   LoadBias bias_;
   MemoryCheck check_;
-  bool import_lock_alone_;
+  StaticsOf version_;
   std::vector<std::string>& problems_;
   Variables variables_;
 };
@@ -200,16 +222,11 @@ void climb(Ladder& ladder, const ElfFile& file, ImportLockCode code, const Targe
 }  // namespace
 
 Variables find_variables(const ElfFile& file, LoadBias bias, LockKind lock_kind,
-                         const Target& target, std::vector<std::string>& problems) {
-  Ladder ladder(file, bias, MemoryCheck(target, lock_kind), false, problems);
-  climb(ladder, file, ImportLockCode::reinit, target, problems);
-  return ladder.variables();
-}
-
-Variables find_import_lock(const ElfFile& file, LoadBias bias, LockKind lock_kind,
-                           const Target& target, std::vector<std::string>& problems) {
-  Ladder ladder(file, bias, MemoryCheck(target, lock_kind), true, problems);
-  climb(ladder, file, ImportLockCode::release, target, problems);
+                         const Target& target, std::vector<std::string>& problems,
+                         StaticsOf version) {
+  Ladder ladder(file, bias, MemoryCheck(target, lock_kind, version), version, problems);
+  const auto code = version == StaticsOf::v27 ? ImportLockCode::reinit : ImportLockCode::release;
+  climb(ladder, file, code, target, problems);
   return ladder.variables();
 }
 

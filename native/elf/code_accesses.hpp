@@ -12,11 +12,12 @@
 
 namespace importlock {
 
-/// One access of machine code to memory whose address the code itself fixes.
+/// One access of machine code to memory whose address the code itself fixes, or that address as the
+/// first argument of a call (recorded on x86-64).
 struct CodeAccess {
-  enum class Kind : std::uint8_t { load, store };
+  enum class Kind : std::uint8_t { load, store, argument };
   LinkAddress address{};
-  unsigned width = 0;  ///< bytes
+  unsigned width = 0;  ///< bytes; of an argument 1
   Kind kind = Kind::load;
   std::optional<std::uint64_t> stored;  ///< the constant that is stored, cut to `width`
 };

@@ -225,6 +225,12 @@ class X86Step {
         return;
       }
     }
+    constexpr CodeState::Register first_argument = 7;  // rdi
+    if (const auto argument = state_.get(first_argument);
+        state_.word() == 8 && argument.kind == CodeValue::Kind::number) {
+      accesses_.push_back(
+          {LinkAddress{argument.number}, 1, CodeAccess::Kind::argument, std::nullopt});
+    }
     // What a callee need not preserve (System V ABI, i386 and AMD64).
     for (const CodeState::Register number : {0U, 1U, 2U}) state_.set(number, {});
     if (state_.word() == 4) return;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <cstdlib>
 #include <filesystem>
@@ -28,6 +29,22 @@ inline std::vector<std::string> interpreter_files() {
   files.push_back(interpreter_folder() / "python27-static/bin/python2.7");
   files.push_back(interpreter_folder() / "python27-static/bin/python2.7-mutex");
   return files;
+}
+
+/// pyenv's versions of CPython 3, which CI lacks: their folders.
+inline std::vector<std::filesystem::path> pyenv_folders() {
+  const auto* const root = std::getenv("PYENV_ROOT");
+  const auto* const home = std::getenv("HOME");
+  const auto folder = root != nullptr
+                          ? std::filesystem::path(root)
+                          : std::filesystem::path(home != nullptr ? home : "/") / ".pyenv";
+  std::vector<std::filesystem::path> found;
+  std::error_code none;
+  for (const auto& entry : std::filesystem::directory_iterator(folder / "versions", none)) {
+    if (entry.path().filename().string().starts_with("3.")) found.push_back(entry.path());
+  }
+  std::ranges::sort(found);
+  return found;
 }
 
 /// Whether a test can do with `path`. Where it is missing the test is skipped with a message; in

@@ -42,7 +42,7 @@ constexpr Layout common() {
   return at;
 }
 
-/// What is alike from 3.7 to 3.10.
+/// What is alike from 3.6 to 3.10.
 constexpr Layout with_frame_objects() {
   auto at = common();
   at.dict_keys = {Layout::DictKeys::sized, 8, 0, 0, 0, 32, 40};
@@ -54,6 +54,18 @@ constexpr Layout with_frame_objects() {
   at.frame = {24, 32, 40, 48, 56, 64, 80, 0, 104, 108, 112, 120, 360};
   at.try_block = {0, 4, 8, 12};
   at.code = {16, 28, 32, 48, 56, 64, 72, 80, 88, 104, 112, 40, 120};
+  return at;
+}
+
+/// The last without _PyRuntime.
+constexpr Layout layout_of_36() {
+  auto at = with_frame_objects();
+  at.interpreter_state.modules = 16;
+  at.interpreter_state.sysdict = 32;
+  at.thread_state.thread_id = 152;
+  at.frame = {24, 32, 40, 48, 56, 64, 80, 0, 120, 124, 128, 136, 376};
+  at.code = {16, 24, 28, 40, 48, 56, 64, 72, 80, 96, 104, 36, 112};
+  at.siphash_rounds = 0;  // how it probes was measured on 3.6.15 alone
   return at;
 }
 
@@ -180,6 +192,7 @@ constexpr Layout layout_of_314() {
 }
 
 const std::array tables{
+    Python3{6, layout_of_36(), &python3_names, &python306_opcodes, 0, {}},
     Python3{7, layout_of_37(), &python3_names, &python307_opcodes, 1'520, {}},
     Python3{8, layout_of_38(), &python3_names, &python308_opcodes, 1'464, {}},
     Python3{9, layout_of_39(), &python3_names, &python309_opcodes, 656, {}},
@@ -200,6 +213,7 @@ const Python3* python3_table(unsigned minor) {
 }
 
 std::optional<unsigned> minor_of_runtime(std::uint64_t size) {
+  if (size == 0) return std::nullopt;
   const auto* const found = std::ranges::find(tables, size, &Python3::runtime_size);
   return found == tables.end() ? std::nullopt : std::optional(found->minor);
 }

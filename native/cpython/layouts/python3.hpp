@@ -17,7 +17,7 @@ struct Python3 {
   Layout layout;
   const Names* names;
   const OpcodeTable* opcodes;
-  std::uint64_t runtime_size;  ///< of _PyRuntime, which tells the version of 3.7 to 3.10
+  std::uint64_t runtime_size;  ///< of _PyRuntime, which tells 3.7 to 3.10; 3.6 has none
   std::span<const DebugOffset> debug_offsets;  ///< since 3.13
 };
 

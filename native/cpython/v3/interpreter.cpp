@@ -8,7 +8,6 @@
 #include <string_view>
 
 #include "base/error.hpp"
-#include "cpython/layouts/python3.hpp"
 #include "cpython/v3/debug_offsets.hpp"
 #include "cpython/v3/frame_objects.hpp"
 #include "cpython/v3/frames.hpp"
@@ -46,6 +45,7 @@ constexpr std::array<TypeSymbol, 19> type_symbols{{
 }};
 
 constexpr std::string_view runtime_symbol = "_PyRuntime";
+constexpr std::string_view current_thread_state = "_PyThreadState_Current";  // of 3.6
 constexpr std::string_view version_symbol = "Py_Version";
 constexpr std::string_view hash_secret_symbol = "_Py_HashSecret";
 
@@ -136,18 +136,54 @@ constexpr Version version{
     .gil_holder = gil_holder,
 };
 
-/// Where the variables are: in _PyRuntime, in the main interpreter, or up to 3.11 in import.c.
-void find_variables(Interpreter& found, const PythonImage& image, const Target& target,
-                    std::vector<std::string>& problems) {
+/// The GIL of 3.6: static variables of Python/ceval_gil.h. Who has it is the thread state that
+/// runs, for which take_gil and drop_gil leave but a moment.
+LockFacts static_gil_lock(Objects& objects, const Interpreter& interpreter) {
+  LockFacts facts;
+  facts.address = require(interpreter.variables.gil_cond);
+  facts.size = objects.layout().gil.cond_size;
+  facts.locked =
+      objects.memory().value<std::int32_t>(require(interpreter.variables.gil_locked)) == 1;
+  return facts;
+}
+
+std::optional<PthreadId> static_gil_holder(Objects& objects, const Interpreter& interpreter) {
+  const auto& variables = interpreter.variables;
+  if (objects.memory().value<std::int32_t>(require(variables.gil_locked)) != 1) return std::nullopt;
+  const auto state = objects.pointer(require(variables.py_thread_state_current));
+  return state.is_null() ? std::nullopt : std::optional(ident_of(objects, state));
+}
+
+constexpr Version version_without_runtime{
+    .objects = objects_of,
+    .frames = frames_of,
+    .signals_interrupt_waits = true,
+    .gil_lock = static_gil_lock,
+    .gil_holder = static_gil_holder,
+};
+
+/// Where the variables are: in _PyRuntime, in the main interpreter, or up to 3.11 in import.c; of
+/// 3.6, all of them static.
+void locate_variables(Interpreter& found, const PythonImage& image, const Target& target,
+                      std::vector<std::string>& problems) {
   auto& variables = found.variables;
   const auto& at = found.layout.runtime;
+  if (!has_runtime(found.layout)) {
+    found.version = &version_without_runtime;
+    variables =
+        find_variables(*image.file, image.bias, found.lock_kind, target, problems, StaticsOf::v36);
+    variables.py_thread_state_current =
+        address_of(image.exported, image.bias, current_thread_state);
+    return;
+  }
   const auto runtime = address_of(image.exported, image.bias, runtime_symbol);
   if (!runtime) {
     throw TargetError(
         fmt::format("{} has no usable {}: {}", image.path, runtime_symbol, runtime.why()));
   }
   if (at.interpreter_import_lock == 0) {
-    variables = find_import_lock(*image.file, image.bias, found.lock_kind, target, problems);
+    variables = find_variables(*image.file, image.bias, found.lock_kind, target, problems,
+                               StaticsOf::v37_to_311);
     variables.interpreter_lock = *runtime + at.gil;
     variables.py_thread_state_current = *runtime + at.tstate_current;
     variables.interp_head = *runtime + at.interpreters_head;
@@ -174,7 +210,8 @@ void find_variables(Interpreter& found, const PythonImage& image, const Target& 
 }  // namespace
 
 std::vector<std::string_view> exported_names() {
-  std::vector<std::string_view> names{runtime_symbol, version_symbol, hash_secret_symbol};
+  std::vector<std::string_view> names{runtime_symbol, current_thread_state, version_symbol,
+                                      hash_secret_symbol};
   for (const auto& type : type_symbols) names.push_back(type.symbol);
   return names;
 }
@@ -212,7 +249,7 @@ Interpreter interpreter_in(PythonImage image, const Target& target,
   }
   found.hash_secret =
       address_of(image.exported, image.bias, hash_secret_symbol).optional().value_or(Address{});
-  find_variables(found, image, target, problems);
+  locate_variables(found, image, target, problems);
   found.file = std::move(image.file);
   found.lock_kind = found.layout.import_lock_is_mutex
                         ? LockKind::py_mutex

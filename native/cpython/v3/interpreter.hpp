@@ -6,6 +6,7 @@
 
 #include "cpython/image.hpp"
 #include "cpython/interpreter.hpp"
+#include "cpython/layouts/python3.hpp"
 
 namespace importlock::v3 {
 

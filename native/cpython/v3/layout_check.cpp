@@ -48,15 +48,20 @@ std::string contradiction(Memory& memory, const Interpreter& interpreter, unsign
   auto& objects = *reader;
   try {
     const auto head = require(interpreter.variables.interp_head);
-    // _PyRuntime.interpreters has `main` after `head` (Include/internal/pycore_runtime.h).
-    const auto main = objects.pointer(head + objects.layout().word);
-    const Address runtime{head.value() - objects.layout().runtime.interpreters_head};
-    expect(!is_free_threaded(memory, runtime), "it is a free-threaded build");
-    bool main_is_listed = false;
+    const bool runtime = has_runtime(objects.layout());
+    // _PyRuntime.interpreters has `main` after `head` (Include/internal/pycore_runtime.h). New ones
+    // come first (Python/pystate.c, PyInterpreterState_New).
+    auto main = runtime ? objects.pointer(head + objects.layout().word) : Address{};
+    if (runtime) {
+      const Address start{head.value() - objects.layout().runtime.interpreters_head};
+      expect(!is_free_threaded(memory, start), "it is a free-threaded build");
+    }
+    bool main_is_listed = !runtime;
     auto state = objects.pointer(head);
     expect(!state.is_null(), "it has no interpreter");
     for (int i = 0; i < most_interpreters && !state.is_null(); ++i) {
       main_is_listed = main_is_listed || state == main;
+      if (!runtime) main = state;
       check_thread_states(objects, state);
       state = objects.pointer(state + objects.layout().interpreter_state.next);
     }

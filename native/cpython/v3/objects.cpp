@@ -152,7 +152,7 @@ void Python3Objects::for_each_item(Address dict,
 }
 
 std::optional<std::uint64_t> Python3Objects::hash_of(std::string_view text) {
-  if (hash_secret_.is_null()) return std::nullopt;
+  if (hash_secret_.is_null() || layout().siphash_rounds == 0) return std::nullopt;
   if (text.empty()) return 0;
   if (!hash_key_) {
     hash_key_ = {memory().value<std::uint64_t>(hash_secret_),

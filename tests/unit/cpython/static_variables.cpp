@@ -84,6 +84,58 @@ BOOST_DATA_TEST_CASE(the_code_that_releases_and_symbols_agree, data::make(interp
   }
 }
 
+// 3.6 to 3.11, by what a stripped build still exports.
+BOOST_AUTO_TEST_CASE(the_code_of_python_3_and_its_symbols_agree) {
+  const auto bullseye = interpreter_folder() / "python3.9-bullseye/root/usr";
+  std::vector<fs::path> files{bullseye / "bin/python3.9", bullseye / "bin/python3.9d"};
+  for (const auto& folder : pyenv_folders()) {
+    for (const auto& entry : fs::directory_iterator(folder / "lib")) {
+      const auto name = entry.path().filename().string();
+      if (name.starts_with("libpython3.") && name.ends_with(".so.1.0")) files.push_back(entry);
+    }
+  }
+  std::size_t locks = 0;
+  for (const auto& path : files) {
+    if (!at_hand(path)) continue;
+    const auto file = ElfFile::open(path);
+    auto symbols = variables_by_symbols(file, file, ImportLockCode::release);
+    std::vector<std::string> refused;
+    const std::vector<std::string> places{bullseye / "lib/debug"};
+    if (const auto debug = find_debug_file(file, places, {}, refused);
+        !symbols.import_lock && debug) {
+      symbols = variables_by_symbols(file, *debug, ImportLockCode::release);
+    }
+    // Since 3.12 the lock is in the interpreter.
+    if (!symbols.import_lock) continue;
+    const auto code = variables_by_code(file, ImportLockCode::release);
+    for (const auto member : {&StaticVariables::import_lock, &StaticVariables::import_lock_thread,
+                              &StaticVariables::import_lock_level}) {
+      BOOST_TEST(text(code.*member) == text(symbols.*member), path);
+    }
+    ++locks;
+    // Only 3.6 has these.
+    if (!symbols.gil_locked) continue;
+    for (const auto member : {&StaticVariables::interp_head, &StaticVariables::gil_locked,
+                              &StaticVariables::gil_cond}) {
+      BOOST_REQUIRE_MESSAGE(symbols.*member, text(symbols.*member));
+      BOOST_TEST(text(code.*member) == text(symbols.*member), path);
+    }
+  }
+  BOOST_TEST_MESSAGE(locks << " files with an import lock");
+  BOOST_TEST(locks >= 2U);
+}
+
+// Debian's own has no debug file here.
+BOOST_AUTO_TEST_CASE(the_code_of_debians_own_python_3_is_understood) {
+  const fs::path path = "/usr/bin/python3.11";
+  if (!at_hand(path)) return;
+  const auto code = variables_by_code(ElfFile::open(path), ImportLockCode::release);
+  for (const auto member : {&StaticVariables::import_lock, &StaticVariables::import_lock_thread,
+                            &StaticVariables::import_lock_level}) {
+    BOOST_TEST((code.*member).has_value(), text(code.*member));
+  }
+}
+
 // As other compilers than the distributions' would write the same functions.
 BOOST_DATA_TEST_CASE(code_and_symbols_agree_at_every_optimisation,
                      data::make({"-O0", "-Os", "-O3 -fstack-protector-all -fcf-protection=full"}),

@@ -57,6 +57,18 @@ BOOST_AUTO_TEST_CASE(constants_go_through_registers) {
       0x3018, 8, ~std::uint64_t{0});
 }
 
+BOOST_AUTO_TEST_CASE(an_address_that_is_passed_is_told) {
+  // lea 0x10(%rip),%rdi; call 0x2000; mov %rdi,%rax; call 0x2000; ret
+  const auto found = accesses(Architecture::x86_64,
+                              {0x48, 0x8d, 0x3d, 0x10, 0x00, 0x00, 0x00, 0xe8, 0xf4, 0x0f, 0x00,
+                               0x00, 0x48, 0x89, 0xf8, 0xe8, 0xec, 0x0f, 0x00, 0x00, 0xc3});
+  BOOST_REQUIRE(found.has_value());
+  // The callee need not preserve it.
+  BOOST_REQUIRE(found->size() == 1U);
+  BOOST_TEST((found->front().kind == CodeAccess::Kind::argument));
+  BOOST_TEST((found->front().address == LinkAddress{0x1017}));
+}
+
 BOOST_AUTO_TEST_CASE(a_thunk_tells_where_the_code_is) {
   // call 0x2000; add $0x3000,%ebx; movl $0,0x10(%ebx); ret
   const Bytes code{0xe8, 0xfb, 0x0f, 0x00, 0x00, 0x81, 0xc3, 0x00, 0x30, 0x00, 0x00,
