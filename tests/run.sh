@@ -12,6 +12,8 @@ fixtures/other_gdb.sh trixie
 fixtures/python27.sh --shared > /dev/null
 fixtures/python3.sh --shared > /dev/null
 fixtures/debian_python3.sh bullseye 3.9 > /dev/null
+fixtures/debian_python3.sh trixie 3.13 > /dev/null
+fixtures/debian_python3.sh sid 3.14 > /dev/null
 fixtures/build_python27.sh --static > /dev/null
 fixtures/build_python27.sh --musl > /dev/null
 [ "$(id -u)" -ne 0 ] || tests/clean_root.sh

@@ -235,6 +235,11 @@ bool is_initialised(const Target& target, const PythonImage& image) {
 Interpreter interpreter_in(PythonImage image, const Target& target,
                            std::vector<std::string>& problems) {
   const auto& table = table_of(image, target);
+  return interpreter_by(table, std::move(image), target, problems);
+}
+
+Interpreter interpreter_by(const Python3& table, PythonImage image, const Target& target,
+                           std::vector<std::string>& problems) {
   Interpreter found;
   found.version = &version;
   found.names = table.names;

@@ -22,4 +22,8 @@ bool is_initialised(const Target& target, const PythonImage& image);
 Interpreter interpreter_in(PythonImage image, const Target& target,
                            std::vector<std::string>& problems);
 
+/// The same by that table, whatever the image says of its version.
+Interpreter interpreter_by(const Python3& table, PythonImage image, const Target& target,
+                           std::vector<std::string>& problems);
+
 }  // namespace importlock::v3

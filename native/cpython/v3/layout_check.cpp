@@ -41,6 +41,46 @@ void check_version(Objects& objects, Address interpreter, unsigned minor) {
   }
 }
 
+/// Objects/boolobject.c. Not tp_name, which cores leave to the file.
+void check_types(Objects& objects) {
+  const auto& types = objects.types();
+  expect(objects.is(types.type, types.type), "the type of `type` is another");
+  expect(objects.pointer(types.boolean + objects.layout().type.tp_base) == types.long_integer,
+         "the base of `bool` is not `int`");
+}
+
+void check_function(Objects& objects, Address function) {
+  const auto& at = objects.layout();
+  const auto code = objects.pointer(function + at.function.func_code);
+  expect(objects.is(code, objects.types().code), "a function's code is none");
+  const auto field = [&](Layout::Offset offset) { return objects.pointer(code + offset); };
+  expect(objects.text(field(at.code.co_name)) && objects.text(field(at.code.co_filename)),
+         "a code object has no name");
+  const bool adaptive = at.frames == Layout::Frames::interpreter;
+  for (const auto offset :
+       {at.code.co_lnotab, adaptive ? at.adaptive_code.co_exceptiontable : at.code.co_code}) {
+    expect(objects.is(field(offset), objects.types().bytes), "a code object lacks a part");
+  }
+}
+
+/// Functions of Lib/importlib/_bootstrap.py, which no program is without, though it may have put
+/// something else in the place of some. One that is as it should be will do: others may be damaged.
+void check_code(Objects& objects, Address interpreter) {
+  const auto modules = objects.pointer(interpreter + objects.layout().interpreter_state.modules);
+  std::string why;
+  for (const auto* const name : {"_find_and_load", "_gcd_import", "_find_spec"}) {
+    try {
+      const auto function = objects.attribute(objects.item(modules, "_frozen_importlib"), name);
+      if (!objects.is(function, objects.types().function)) continue;
+      check_function(objects, function);
+      return;
+    } catch (const Error& error) {
+      if (why.empty()) why = error.what();
+    }
+  }
+  if (!why.empty()) throw FormatError(why);
+}
+
 }  // namespace
 
 std::string contradiction(Memory& memory, const Interpreter& interpreter, unsigned minor) {
@@ -66,7 +106,9 @@ std::string contradiction(Memory& memory, const Interpreter& interpreter, unsign
       state = objects.pointer(state + objects.layout().interpreter_state.next);
     }
     expect(main_is_listed, "the main interpreter is not in the list of interpreters");
+    check_types(objects);
     check_version(objects, main, minor);
+    check_code(objects, main);
     return {};
   } catch (const Error& error) {
     return error.what();
