@@ -36,7 +36,7 @@ constexpr Layout common() {
   at.lock = {16, 24};
   at.rlock = {16, 24, 32, 40};
   at.gil = {8, 16, 32, 48};
-  at.long_integer = {24, Layout::Digits::signed_size};
+  at.long_integer = {24, Layout::Digits::signed_size, 4};
   at.float_object = {16};
   at.managed.family = Layout::Attributes::dictoffset;
   return at;
@@ -129,6 +129,7 @@ constexpr Layout since_312() {
   auto at = adaptive();
   at.flexible_unicode = {16, 24, 32, 40, 56, 56};
   at.long_integer.family = Layout::Digits::tag;
+  at.import_lock = {8, 16};
   at.interpreter_frame = {0, 24, 40, 8, 56, 70, 72, 64};
   at.code.co_argcount = 52;
   at.code.co_nlocals = 80;
