@@ -20,4 +20,11 @@ requires std::is_trivially_copyable_v<T> std::optional<T> load(std::span<const s
   return value;
 }
 
+/// The unsigned word of 4 or 8 bytes, the same way.
+inline std::optional<std::uint64_t> load_word(std::span<const std::byte> bytes,
+                                              std::uint64_t offset, unsigned size) {
+  if (size == 8) return load<std::uint64_t>(bytes, offset);
+  return load<std::uint32_t>(bytes, offset);
+}
+
 }  // namespace importlock

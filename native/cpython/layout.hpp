@@ -89,6 +89,7 @@ struct Layout {
   struct {
     Offset ob_digit;
     Digits family;
+    Offset digit_size;  ///< 4: of 30 bits; 2: of 15
   } long_integer{};
   struct {
     Offset in_class, in_dict;
@@ -164,6 +165,10 @@ struct Layout {
     Offset interpreter_gil, interpreter_import_lock;
   } runtime{};
   bool import_lock_is_mutex = false;  ///< a _PyRecursiveMutex, since 3.13
+  /// In what lies at interpreter_import_lock.
+  struct {
+    Offset thread, level;
+  } import_lock{};
   /// Of the hash of a str: SipHash-1-3, or up to 3.10 SipHash-2-4. 0 where dicts are looked
   /// through.
   unsigned siphash_rounds = 1;

@@ -38,8 +38,7 @@ LockKind allocated_lock_kind(Memory& memory, Address address, Architecture archi
   if (address.value() < word) return LockKind::semaphore;
   try {
     const Address at{address.value() - word};
-    const auto field =
-        word == 8 ? memory.value<std::uint64_t>(at) : memory.value<std::uint32_t>(at);
+    const auto field = memory.word(at, word);
     // malloc/malloc.c, struct malloc_chunk: mchunk_size counts itself; its low three bits are
     // flags. What is left over of a larger chunk, too little for another, stays with it.
     const auto usable = (field & ~std::uint64_t{7}) - word;
@@ -63,8 +62,7 @@ LockKind lock_kind_of(Memory& memory, const std::unordered_set<std::string_view>
   for (const auto& variable : variables) {
     if (!variable) continue;
     try {
-      const Address lock{word_size(architecture) == 8 ? memory.value<std::uint64_t>(*variable)
-                                                      : memory.value<std::uint32_t>(*variable)};
+      const Address lock{memory.word(*variable, word_size(architecture))};
       if (!lock.is_null()) return allocated_lock_kind(memory, lock, architecture);
     } catch (const FaultError&) {
       // The other one may be there.

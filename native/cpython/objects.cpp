@@ -50,12 +50,13 @@ std::string Objects::raw_text(Address object, std::size_t most) {
 
 std::optional<std::int64_t> Objects::long_of_digits(Address first, std::uint64_t digits,
                                                     bool negative) {
-  const unsigned bits = layout_.word == 8 ? 30 : 15;
+  const auto size = layout_.long_integer.digit_size;
+  const unsigned bits = size == 4 ? 30 : 15;
   if (digits > (62 + bits) / bits) return std::nullopt;
   std::uint64_t value = 0;
   for (auto i = digits; i-- > 0;) {
-    const std::uint64_t digit = layout_.word == 8 ? memory_.value<std::uint32_t>(first + i * 4)
-                                                  : memory_.value<std::uint16_t>(first + i * 2);
+    const std::uint64_t digit = size == 4 ? memory_.value<std::uint32_t>(first + i * size)
+                                          : memory_.value<std::uint16_t>(first + i * size);
     value = (value << bits) | digit;
   }
   const auto magnitude = static_cast<std::int64_t>(value);

@@ -49,10 +49,7 @@ class Objects {
   [[nodiscard]] const TypeObjects& types() const { return types_; }
   [[nodiscard]] virtual Literals literals() const = 0;
 
-  Address pointer(Address at) {
-    return layout_.word == 8 ? Address{memory_.value<std::uint64_t>(at)}
-                             : Address{memory_.value<std::uint32_t>(at)};
-  }
+  Address pointer(Address at) { return Address{memory_.word(at, layout_.word)}; }
   /// ob_type.
   Address type_of(Address object) { return pointer(object + layout_.object.ob_type); }
   bool is(Address object, Address type) { return !object.is_null() && type_of(object) == type; }
@@ -118,7 +115,7 @@ class Objects {
   virtual Address find_by_hash(Address dict, std::string_view key, std::uint64_t hash) = 0;
   /// At most 256 bytes of it; nothing where it is no string.
   const std::optional<std::string>& known_name(Address object);
-  /// As many digits as a C long has bits (Include/longintrepr.h), least significant first.
+  /// Digits of 15 or 30 bits (Include/longintrepr.h), the least significant first.
   std::optional<std::int64_t> long_of_digits(Address first, std::uint64_t digits, bool negative);
   /// A word of the target that is a signed number there.
   [[nodiscard]] std::int64_t signed_word(Address at) {

@@ -191,18 +191,39 @@ class FunctionCode {
     }
     std::set<LinkAddress> threads;
     std::set<LinkAddress> levels;
-    for (const auto& access : *used) {
-      if (access.kind != CodeAccess::Kind::store) continue;
-      if (access.width == word_ && access.stored == all_ones(word_)) threads.insert(access.address);
-      if (access.width == 4) levels.insert(access.address);
-    }
     std::set<LinkAddress> locks;
     for (const auto& access : *used) {
-      if (access.width == word_ && !threads.contains(access.address)) locks.insert(access.address);
+      const bool is_store = access.kind == CodeAccess::Kind::store;
+      if (is_store && access.width == word_ && access.stored == all_ones(word_)) {
+        threads.insert(access.address);
+      }
     }
+    // On 32 bits an int is as wide as the others.
+    for (const auto& access : *used) {
+      const bool is_level = access.kind == CodeAccess::Kind::store && access.width == 4;
+      if (is_level && !threads.contains(access.address)) levels.insert(access.address);
+    }
+    for (const auto& access : *used) {
+      const bool known = threads.contains(access.address) || levels.contains(access.address);
+      if (access.width == word_ && !known) locks.insert(access.address);
+    }
+    // With PyThread_get_thread_ident in it the code also reads Python/thread.c's `initialized`.
+    if (locks.size() > 1) keep_created(locks);
     result.import_lock = only(locks, import_release);
     result.import_lock_thread = only(threads, import_release);
     result.import_lock_level = only(levels, import_release);
+  }
+
+  /// Keeps what _PyImport_AcquireLock stores a value in that its code does not tell, as it does a
+  /// new import_lock.
+  void keep_created(std::set<LinkAddress>& locks) const {
+    const auto used = accesses(import_acquire);
+    std::erase_if(locks, [&](LinkAddress address) {
+      return !used || std::ranges::none_of(*used, [&](const CodeAccess& access) {
+        return access.address == address && access.kind == CodeAccess::Kind::store &&
+               !access.stored;
+      });
+    });
   }
 
   /// Python/import.c, _PyImport_ReInitLock (2.7.0 to 2.7.18): a new import_lock where there is one,

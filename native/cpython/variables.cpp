@@ -85,10 +85,7 @@ class MemoryCheck {
   }
 
  private:
-  [[nodiscard]] std::uint64_t word(Address address) const {
-    return word_ == 8 ? memory_.value<std::uint64_t>(address)
-                      : memory_.value<std::uint32_t>(address);
-  }
+  [[nodiscard]] std::uint64_t word(Address address) const { return memory_.word(address, word_); }
 
   [[nodiscard]] std::optional<std::string> lock_pointer(Address variable) const {
     const Address lock{word(variable)};

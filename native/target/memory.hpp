@@ -43,6 +43,11 @@ class Memory {
     read(address, std::as_writable_bytes(std::span<T, 1>(&result, 1)));
     return result;
   }
+
+  /// The unsigned word of 4 or 8 bytes at `address`. Throws FaultError.
+  std::uint64_t word(Address address, unsigned size) {
+    return size == 8 ? value<std::uint64_t>(address) : value<std::uint32_t>(address);
+  }
 };
 
 }  // namespace importlock

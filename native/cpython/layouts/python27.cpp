@@ -32,7 +32,7 @@ Layout python27_layout(unsigned word, bool pydebug, unsigned unicode_width) {
   at.dict_entry = {0, plain(8, 4), plain(16, 8), plain(24, 12)};
   at.integer = {field(16, 8)};
   at.float_object = {field(16, 8)};
-  at.long_integer = {field(24, 12), Layout::Digits::signed_size};
+  at.long_integer = {field(24, 12), Layout::Digits::signed_size, plain(4, 2)};
   at.instance = {field(16, 8), field(24, 12)};
   at.class_object = {field(24, 12), field(32, 16)};
   at.method = {field(16, 8), field(24, 12)};

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <vector>
 
+#include "cpython/layouts/measured3.hpp"
 #include "cpython/layouts/names3.hpp"
 #include "cpython/layouts/opcodes3.hpp"
 
@@ -10,8 +12,9 @@ namespace importlock {
 
 namespace {
 
-// Measured with gdb's ptype on 3.6.15, 3.7.16, 3.8.18, 3.9.18, 3.10.13, 3.11.7, 3.12.1, 3.13.0,
-// 3.13.5 and 3.14.10, on x86-64; 3.11's on Debian's 3.11.2 too. Sources: Include/cpython/*.h,
+// Offsets of x86-64, measured with gdb's ptype on 3.6.15, 3.7.16, 3.8.18, 3.9.18, 3.10.13, 3.11.7,
+// 3.12.1, 3.13.0, 3.13.5 and 3.14.10; 3.11's on Debian's 3.11.2 too. Those of other architectures
+// take the place of these (measured3.cpp). Sources: Include/cpython/*.h,
 // Include/internal/*.h, Modules/_threadmodule.c.
 
 /// What is alike from 3.6 on.
@@ -36,7 +39,7 @@ constexpr Layout common() {
   at.lock = {16, 24};
   at.rlock = {16, 24, 32, 40};
   at.gil = {8, 16, 32, 48};
-  at.long_integer = {24, Layout::Digits::signed_size};
+  at.long_integer = {24, Layout::Digits::signed_size, 4};
   at.float_object = {16};
   at.managed.family = Layout::Attributes::dictoffset;
   return at;
@@ -141,6 +144,7 @@ constexpr Layout since_312() {
   auto at = adaptive();
   at.flexible_unicode = {16, 24, 32, 40, 56, 56};
   at.long_integer.family = Layout::Digits::tag;
+  at.import_lock = {8, 16};
   at.interpreter_frame = {0, 24, 40, 8, 56, 70, 72, 64};
   at.code.co_argcount = 52;
   at.code.co_nlocals = 80;
@@ -205,23 +209,50 @@ const std::array tables{
             python314_debug_offsets},
 };
 
+const MeasuredBuild* measured_on(Architecture architecture, unsigned minor) {
+  const auto found = std::ranges::find_if(measured_builds, [&](const MeasuredBuild& build) {
+    return build.architecture == architecture && build.minor == minor;
+  });
+  return found == measured_builds.end() ? nullptr : &*found;
+}
+
 }  // namespace
 
-const Python3* python3_table(unsigned minor) {
+std::optional<Python3> python3_table(unsigned minor, Architecture architecture) {
   const auto* const found = std::ranges::find(tables, minor, &Python3::minor);
-  return found == tables.end() ? nullptr : found;
+  if (found == tables.end()) return std::nullopt;
+  auto table = *found;
+  if (architecture == Architecture::x86_64) return table;
+  const auto* const measured = measured_on(architecture, minor);
+  if (measured == nullptr) return std::nullopt;
+  table.layout.word = word_size(architecture);
+  table.runtime_size = measured->runtime_size;
+  for (const auto& [offset, field] : measured->offsets) {
+    if (offset) field(table.layout) = *offset;
+  }
+  return table;
 }
 
-std::optional<unsigned> minor_of_runtime(std::uint64_t size) {
+std::optional<unsigned> minor_of_runtime(std::uint64_t size, Architecture architecture) {
   if (size == 0) return std::nullopt;
-  const auto* const found = std::ranges::find(tables, size, &Python3::runtime_size);
-  return found == tables.end() ? std::nullopt : std::optional(found->minor);
+  for (const auto& each : tables) {
+    const auto table = python3_table(each.minor, architecture);
+    if (table && table->runtime_size == size) return each.minor;
+  }
+  return std::nullopt;
 }
 
-std::string python3_versions() {
-  std::string text = "2.7";
+std::string python3_versions(Architecture architecture) {
+  std::vector<std::string> versions{"2.7"};
   for (const auto& table : tables) {
-    text += (&table == &tables.back() ? " and 3." : ", 3.") + std::to_string(table.minor);
+    if (python3_table(table.minor, architecture)) {
+      versions.push_back("3." + std::to_string(table.minor));
+    }
+  }
+  std::string text;
+  for (const auto& version : versions) {
+    if (!text.empty()) text += &version == &versions.back() ? " and " : ", ";
+    text += version;
   }
   return text;
 }

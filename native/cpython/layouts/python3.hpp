@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "base/architecture.hpp"
 #include "cpython/layout.hpp"
 #include "cpython/layouts/debug_offsets.hpp"
 #include "cpython/names.hpp"
@@ -11,7 +12,7 @@
 
 namespace importlock {
 
-/// One minor version of CPython 3, on 64 bits, as released: not pydebug, with the GIL.
+/// One minor version of CPython 3 on one architecture, as released: not pydebug, with the GIL.
 struct Python3 {
   unsigned minor;
   Layout layout;
@@ -21,13 +22,13 @@ struct Python3 {
   std::span<const DebugOffset> debug_offsets;  ///< since 3.13
 };
 
-/// The table of that minor version; null where there is none.
-const Python3* python3_table(unsigned minor);
+/// The table of that minor version; nothing where there is none.
+std::optional<Python3> python3_table(unsigned minor, Architecture architecture);
 
 /// The minor version whose _PyRuntime has that many bytes; nothing where none has.
-std::optional<unsigned> minor_of_runtime(std::uint64_t size);
+std::optional<unsigned> minor_of_runtime(std::uint64_t size, Architecture architecture);
 
 /// The versions that there are tables for, in words: "2.7 and 3.11".
-std::string python3_versions();
+std::string python3_versions(Architecture architecture);
 
 }  // namespace importlock

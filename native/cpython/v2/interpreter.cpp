@@ -78,9 +78,7 @@ bool is_initialised(const Target& target, const PythonImage& image) {
     const auto at =
         image.bias + type->second.front().address + python27_layout(word, pydebug, 2).type.tp_dict;
     try {
-      const auto dict = word == 8 ? target.memory->value<std::uint64_t>(at)
-                                  : target.memory->value<std::uint32_t>(at);
-      if (dict != 0) return true;
+      if (target.memory->word(at, word) != 0) return true;
     } catch (const FaultError&) {
       return true;  // nothing says that it is not
     }

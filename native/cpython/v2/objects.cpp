@@ -74,10 +74,7 @@ void Python2Objects::for_each_item(Address dict,
   const auto table = pointer(dict + layout().dict.ma_table);
   const auto& entry = layout().dict_entry;
   std::vector<std::byte> bytes;
-  const auto word = [&](std::uint64_t at) {
-    return layout().word == 8 ? Address{*load<std::uint64_t>(bytes, at)}
-                              : Address{*load<std::uint32_t>(bytes, at)};
-  };
+  const auto word = [&](std::uint64_t at) { return Address{*load_word(bytes, at, layout().word)}; };
   constexpr std::uint64_t at_once = 4096;
   for (std::uint64_t first = 0; first < slots; first += at_once) {
     const auto count = std::min(at_once, slots - first);

@@ -36,7 +36,7 @@ RawFrame FrameObjects::read_frame(Address address) {
       std::span(buffer).first(std::min<std::size_t>(at.f_localsplus, buffer.size()));
   objects().memory().read(address, fields);
   const auto pointer = [&](Layout::Offset offset) {
-    return Address{load<std::uint64_t>(fields, offset).value_or(0)};
+    return Address{load_word(fields, offset, layout.word).value_or(0)};
   };
   const auto number = [&](Layout::Offset offset) {
     return load<std::int32_t>(fields, offset).value_or(0);

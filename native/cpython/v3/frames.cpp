@@ -27,7 +27,7 @@ void AdaptiveFrames::read_code(Address address, Code& code) {
   const auto& layout = objects().layout();
   const auto& at = layout.adaptive_code;
   auto& memory = objects().memory();
-  const auto units = memory.value<std::uint64_t>(address + layout.object.ob_size);
+  const auto units = memory.word(address + layout.object.ob_size, layout.word);
   if (units > most_units) throw LimitError("a code object of the target claims an absurd length");
   code.bytes = memory.bytes(address + at.co_code_adaptive, units * unit);
   opcodes_.undo_specialisation(code.bytes);
@@ -47,7 +47,7 @@ RawFrame AdaptiveFrames::read_frame(Address address) {
   const auto fields = std::span(buffer).first(std::min<std::size_t>(at.localsplus, buffer.size()));
   objects().memory().read(address, fields);
   const auto pointer = [&](Layout::Offset offset) {
-    return Address{load<std::uint64_t>(fields, offset).value_or(0)};
+    return Address{load_word(fields, offset, layout.word).value_or(0)};
   };
   RawFrame frame;
   frame.address = address;

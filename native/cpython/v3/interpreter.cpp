@@ -50,35 +50,32 @@ constexpr std::string_view version_symbol = "Py_Version";
 constexpr std::string_view hash_secret_symbol = "_Py_HashSecret";
 
 /// The minor version of the CPython 3 in an image; nothing where it cannot be told.
-std::optional<unsigned> minor_version(const PythonImage& image) {
-  // Python/pylifecycle.c of 3.11 and later: PY_VERSION_HEX in a constant.
+std::optional<unsigned> minor_version(const PythonImage& image, Architecture architecture) {
+  // Python/pylifecycle.c of 3.11 and later: PY_VERSION_HEX in a constant, an unsigned long.
   if (const auto found = image.exported.find(version_symbol); found != image.exported.end()) {
     std::uint64_t hex = 0;
-    const auto bytes = std::as_writable_bytes(std::span(&hex, 1));
+    const auto bytes = std::as_writable_bytes(std::span(&hex, 1)).first(word_size(architecture));
     if (image.file->read_constant(found->second.front().address, bytes)) {
       return static_cast<unsigned>(hex >> 16) & 0xff;
     }
   }
   const auto runtime = image.exported.find(runtime_symbol);
   if (runtime == image.exported.end()) return 6;
-  return minor_of_runtime(runtime->second.front().size);
+  return minor_of_runtime(runtime->second.front().size, architecture);
 }
 
-const Python3& table_of(const PythonImage& image, const Target& target) {
-  const auto minor = minor_version(image);
+std::optional<Python3> known_table(const PythonImage& image, Architecture architecture) {
+  const auto minor = minor_version(image, architecture);
+  return minor ? python3_table(*minor, architecture) : std::nullopt;
+}
+
+Python3 table_of(const PythonImage& image, const Target& target) {
+  if (auto table = known_table(image, target.architecture)) return *table;
+  const auto minor = minor_version(image, target.architecture);
   const auto name = minor ? fmt::format("CPython 3.{}", *minor) : "a CPython 3 of unknown version";
-  if (target.architecture != Architecture::x86_64) {
-    throw TargetError(fmt::format("the target runs {} ({}) on {}; CPython 3 is read on x86_64 only",
-                                  name, image.path, name_of(target.architecture)));
-  }
-  const auto* const table = minor ? python3_table(*minor) : nullptr;
-  if (table == nullptr) {
-    throw TargetError(
-        fmt::format("the target runs {} ({}), which py-importlock does not read; it "
-                    "reads {}",
-                    name, image.path, python3_versions()));
-  }
-  return *table;
+  throw TargetError(fmt::format(
+      "the target runs {} ({}), which py-importlock does not read; on {} it reads {}", name,
+      image.path, name_of(target.architecture), python3_versions(target.architecture)));
 }
 
 /// That layout, corrected by what the target itself tells of it.
@@ -193,13 +190,14 @@ void locate_variables(Interpreter& found, const PythonImage& image, const Target
   try {
     // _PyRuntime.interpreters has `main` after `head` (Include/internal/pycore_runtime.h).
     const auto main = *variables.interp_head + found.layout.word;
-    const Address interpreter{target.memory->value<std::uint64_t>(main)};
+    const auto word = found.layout.word;
+    const Address interpreter{target.memory->word(main, word)};
     variables.interpreter_lock =
-        Address{target.memory->value<std::uint64_t>(interpreter + at.interpreter_gil)};
+        Address{target.memory->word(interpreter + at.interpreter_gil, word)};
     // struct _import_state, or _PyRecursiveMutex: the lock, its thread, its level.
     variables.import_lock = interpreter + at.interpreter_import_lock;
-    variables.import_lock_thread = *variables.import_lock + 8;
-    variables.import_lock_level = *variables.import_lock + 16;
+    variables.import_lock_thread = *variables.import_lock + found.layout.import_lock.thread;
+    variables.import_lock_level = *variables.import_lock + found.layout.import_lock.level;
     variables.found_by = FoundBy::runtime;
   } catch (const FaultError& error) {
     variables.interpreter_lock = variables.import_lock = variables.import_lock_thread =
@@ -218,15 +216,14 @@ std::vector<std::string_view> exported_names() {
 
 bool is_initialised(const Target& target, const PythonImage& image) {
   const auto runtime = image.exported.find(runtime_symbol);
-  const auto minor = minor_version(image);
-  const auto* const table = minor ? python3_table(*minor) : nullptr;
+  const auto table = known_table(image, target.architecture);
   // Nothing says that it is not.
-  if (runtime == image.exported.end() || table == nullptr) return true;
+  if (runtime == image.exported.end() || !table) return true;
   std::vector<std::string> problems;
   const auto layout = layout_in(image, *table, *target.memory, problems);
   const auto head = image.bias + runtime->second.front().address + layout.runtime.interpreters_head;
   try {
-    return target.memory->value<std::uint64_t>(head) != 0;
+    return target.memory->word(head, layout.word) != 0;
   } catch (const FaultError&) {
     return true;
   }
@@ -234,7 +231,7 @@ bool is_initialised(const Target& target, const PythonImage& image) {
 
 Interpreter interpreter_in(PythonImage image, const Target& target,
                            std::vector<std::string>& problems) {
-  const auto& table = table_of(image, target);
+  const auto table = table_of(image, target);
   return interpreter_by(table, std::move(image), target, problems);
 }
 

@@ -41,7 +41,7 @@ std::optional<std::string> Python3Objects::read_text(Address object, std::size_t
   const auto& at = layout().flexible_unicode;
   // Length and state at once.
   const auto head = memory().bytes(object, at.state + sizeof(std::uint32_t));
-  const auto length = load<std::uint64_t>(head, at.length).value_or(0);
+  const auto length = load_word(head, at.length, layout().word).value_or(0);
   const auto state = unicode_state(load<std::uint32_t>(head, at.state).value_or(0));
   if (length > longest_string) throw LimitError("a str of the target claims an absurd length");
   if (state.width != 1 && state.width != 2 && state.width != 4) {
@@ -92,15 +92,15 @@ std::optional<std::int64_t> Python3Objects::integer(Address object) {
 
 Python3Objects::Keys Python3Objects::keys_at(Address keys) {
   const auto& at = layout().dict_keys;
+  const unsigned word = layout().word;
   Keys result;
-  result.number = memory().value<std::uint64_t>(keys + at.dk_nentries);
+  result.number = memory().word(keys + at.dk_nentries, word);
   if (result.number > most_dict_entries) {
     throw LimitError("a dict of the target claims an absurd size");
   }
-  const std::uint64_t word = layout().word;
   bool hashes = true;
   if (at.family == Layout::DictKeys::sized) {
-    const auto size = memory().value<std::uint64_t>(keys + at.dk_size);
+    const auto size = memory().word(keys + at.dk_size, word);
     result.slots = size;
     result.index_width = size <= 0xff ? 1 : size <= 0xffff ? 2 : size <= 0xffff'ffff ? 4 : 8;
   } else {
@@ -129,7 +129,9 @@ void Python3Objects::for_each_entry(
     const auto count = std::min(at_once, keys.number - first);
     const auto bytes =
         memory().bytes(keys.entries + first * keys.entry_size, count * keys.entry_size);
-    const auto word = [&](std::uint64_t at) { return Address{*load<std::uint64_t>(bytes, at)}; };
+    const auto word = [&](std::uint64_t at) {
+      return Address{*load_word(bytes, at, layout().word)};
+    };
     for (std::uint64_t i = 0; i < count; ++i) {
       const auto entry = i * keys.entry_size;
       if (!visit(first + i, word(entry + keys.key), word(entry + keys.value))) return;
@@ -155,11 +157,14 @@ std::optional<std::uint64_t> Python3Objects::hash_of(std::string_view text) {
   if (hash_secret_.is_null() || layout().siphash_rounds == 0) return std::nullopt;
   if (text.empty()) return 0;
   if (!hash_key_) {
+    // Include/pyhash.h, _Py_HashSecret_t: two uint64_t.
     hash_key_ = {memory().value<std::uint64_t>(hash_secret_),
-                 memory().value<std::uint64_t>(hash_secret_ + layout().word)};
+                 memory().value<std::uint64_t>(hash_secret_ + sizeof(std::uint64_t))};
   }
-  const auto hash = v3::siphash(*hash_key_, layout().siphash_rounds, text);
-  const auto error = ~std::uint64_t{0};
+  // Python/pyhash.c: cut to a Py_hash_t, of which -1 means an error.
+  const auto word = layout().word;
+  const auto hash = to_word(v3::siphash(*hash_key_, layout().siphash_rounds, text), word);
+  const auto error = to_word(~std::uint64_t{0}, word);
   return hash == error ? error - 1 : hash;
 }
 

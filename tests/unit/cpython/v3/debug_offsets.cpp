@@ -44,14 +44,14 @@ BOOST_AUTO_TEST_SUITE(debug_offsets_of_3)
 
 BOOST_AUTO_TEST_CASE(what_the_target_tells_wins) {
   for (const unsigned minor : {13U, 14U}) {
-    const auto& table = *python3_table(minor);
+    const auto table = *python3_table(minor, Architecture::x86_64);
     Runtime memory(table);
     const auto same = told_layout(table, memory, runtime);
     BOOST_TEST(same.interpreter_state.modules == table.layout.interpreter_state.modules);
     BOOST_TEST(same.runtime.interpreter_import_lock ==
                table.layout.runtime.interpreter_import_lock);
   }
-  const auto& table = *python3_table(14);
+  const auto table = *python3_table(14, Architecture::x86_64);
   Runtime memory(table);
   memory.put(imports_modules, 9000);
   const auto told = told_layout(table, memory, runtime);
@@ -61,29 +61,29 @@ BOOST_AUTO_TEST_CASE(what_the_target_tells_wins) {
 }
 
 BOOST_AUTO_TEST_CASE(what_cannot_be_is_refused) {
-  const auto& table = *python3_table(14);
+  const auto table = *python3_table(14, Architecture::x86_64);
   Runtime absurd(table);
   absurd.put(imports_modules, std::uint64_t{1} << 40);
   BOOST_CHECK_THROW(told_layout(table, absurd, runtime), FormatError);
-  Runtime other(*python3_table(13));
+  Runtime other(*python3_table(13, Architecture::x86_64));
   BOOST_CHECK_THROW(told_layout(table, other, runtime), FormatError);
 }
 
 BOOST_AUTO_TEST_CASE(what_tells_nothing_leaves_the_table) {
-  const auto& table = *python3_table(14);
+  const auto table = *python3_table(14, Architecture::x86_64);
   Runtime memory(table);
   memory.put(imports_modules, 9000);
   memory.put(0, 0);
   const auto modules = table.layout.interpreter_state.modules;
   BOOST_TEST(told_layout(table, memory, runtime).interpreter_state.modules == modules);
   BOOST_TEST(told_layout(table, memory, Address{8}).interpreter_state.modules == modules);
-  const auto& older = *python3_table(12);
+  const auto older = *python3_table(12, Architecture::x86_64);
   BOOST_TEST(told_layout(older, memory, runtime).interpreter_state.modules ==
              older.layout.interpreter_state.modules);
 }
 
 BOOST_AUTO_TEST_CASE(a_build_without_the_gil_is_told) {
-  Runtime memory(*python3_table(14));
+  Runtime memory(*python3_table(14, Architecture::x86_64));
   BOOST_TEST(!is_free_threaded(memory, runtime));
   memory.put(free_threaded, 1);
   BOOST_TEST(is_free_threaded(memory, runtime));

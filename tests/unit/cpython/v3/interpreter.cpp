@@ -84,10 +84,10 @@ std::vector<fs::path> pythons() {
   return found;
 }
 
-std::vector<const Python3*> tables() {
-  std::vector<const Python3*> found;
+std::vector<Python3> tables() {
+  std::vector<Python3> found;
   for (unsigned minor = 0; minor < 100; ++minor) {
-    if (const auto* const table = python3_table(minor)) found.push_back(table);
+    if (const auto table = python3_table(minor, Architecture::x86_64)) found.push_back(*table);
   }
   return found;
 }
@@ -119,12 +119,12 @@ BOOST_AUTO_TEST_CASE(the_table_of_another_version_is_refused) {
     const Waiting process(python);
     BOOST_REQUIRE_MESSAGE(!process.version().empty(), python << " does not start");
     const auto target = process_target(process.pid(), {});
-    for (const auto* const table : tables()) {
-      const auto why = refusal(*table, target);
-      BOOST_TEST_MESSAGE(process.version() << " by the table of 3." << table->minor << ": "
+    for (const auto& table : tables()) {
+      const auto why = refusal(table, target);
+      BOOST_TEST_MESSAGE(process.version() << " by the table of 3." << table.minor << ": "
                                            << (why.empty() ? "taken" : why));
-      const bool fits = table->minor == process.minor();
-      BOOST_TEST(why.empty() == fits, process.version() << " by 3." << table->minor << ": " << why);
+      const bool fits = table.minor == process.minor();
+      BOOST_TEST(why.empty() == fits, process.version() << " by 3." << table.minor << ": " << why);
       BOOST_TEST(why.find('\n') == std::string::npos);
       if (!fits) ++pairs;
     }
@@ -140,19 +140,19 @@ BOOST_AUTO_TEST_CASE(what_tells_of_it_is_not_the_version_alone) {
     const auto target = process_target(process.pid(), {});
     std::vector<std::string> problems;
     const auto right = interpreter_in(image_of(target), target, problems);
-    for (const auto* const table : tables()) {
-      if (table->minor == process.minor()) continue;
+    for (const auto& table : tables()) {
+      if (table.minor == process.minor()) continue;
       std::string why;
       Interpreter wrong;
       wrong.version = right.version;
       wrong.variables = right.variables;
       wrong.types = right.types;
-      wrong.layout = table->layout;
+      wrong.layout = table.layout;
       wrong.layout.runtime.interpreters_head = right.layout.runtime.interpreters_head;
       why = contradiction(*target.memory, wrong, process.minor());
-      BOOST_TEST_MESSAGE(process.version() << " laid out as 3." << table->minor << ": "
+      BOOST_TEST_MESSAGE(process.version() << " laid out as 3." << table.minor << ": "
                                            << (why.empty() ? "taken" : why));
-      BOOST_TEST(!why.empty(), process.version() << " laid out as 3." << table->minor);
+      BOOST_TEST(!why.empty(), process.version() << " laid out as 3." << table.minor);
     }
   }
 }

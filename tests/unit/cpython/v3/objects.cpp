@@ -1,5 +1,6 @@
 #include "cpython/v3/objects.hpp"
 
+#include <array>
 #include <boost/test/unit_test.hpp>
 #include <cstring>
 #include <string>
@@ -17,6 +18,7 @@ constexpr std::uint64_t base = 0x10000;
 /// Memory from `base` on, written word by word.
 class Room : public Memory {
  public:
+  explicit Room(unsigned word) : word_(word) {}
   bool try_read(Address address, std::span<std::byte> into) override {
     const auto offset = address.value() - base;
     if (address.value() < base || offset > bytes_.size() || bytes_.size() - offset < into.size()) {
@@ -25,7 +27,7 @@ class Room : public Memory {
     std::memcpy(into.data(), bytes_.data() + offset, into.size());
     return true;
   }
-  void put(Address at, std::uint64_t value) { write(at, &value, sizeof value); }
+  void put(Address at, std::uint64_t value) { write(at, &value, word_); }
   void write(Address at, const void* data, std::size_t size) {
     std::memcpy(bytes_.data() + (at.value() - base), data, size);
   }
@@ -36,17 +38,19 @@ class Room : public Memory {
   }
 
  private:
+  unsigned word_;
   std::vector<std::byte> bytes_ = std::vector<std::byte>(0x10000);
   std::size_t used_ = 0;
 };
 
 /// Objects of CPython 3.11.
 struct Target3 {
+  Layout layout;
   Room memory;
-  Layout layout = python3_table(11)->layout;
   TypeObjects types;
 
-  Target3() {
+  explicit Target3(Architecture architecture = Architecture::x86_64, unsigned minor = 11)
+      : layout(python3_table(minor, architecture)->layout), memory(layout.word) {
     for (auto* type : {&types.type, &types.unicode, &types.dict, &types.long_integer}) {
       *type = memory.take(512);
     }
@@ -80,8 +84,8 @@ struct Target3 {
     auto entry = at + layout.dict_keys.dk_indices + 8;
     for (const auto& [key, value] : entries) {
       memory.put(entry, key.value());
-      memory.put(entry + 8, value.value());
-      entry = entry + 16;
+      memory.put(entry + layout.word, value.value());
+      entry = entry + 2 * layout.word;
     }
     return at;
   }
@@ -94,15 +98,12 @@ struct Target3 {
   Python3Objects objects() { return {memory, layout, types, {}}; }
 };
 
-}  // namespace
-
-BOOST_AUTO_TEST_SUITE(objects_of_3)
-
-BOOST_AUTO_TEST_CASE(a_dict_is_looked_up_by_hashes) {
-  Target3 target;
+void look_up_by_hashes(Architecture architecture) {
+  Target3 target(architecture);
   const auto secret = target.memory.take(16);
-  target.memory.put(secret, std::uint64_t{7});
-  target.memory.put(secret + 8, std::uint64_t{8});
+  constexpr std::array<std::uint64_t, 2> secrets{7, 8};
+  target.memory.write(secret, secrets.data(), sizeof secrets);
+  // Kept in a word of the target.
   const auto hash = [](std::string_view text) { return importlock::v3::siphash({7, 8}, 1, text); };
   const auto key = [&](const std::string& text) {
     const auto at = target.text(text);
@@ -111,9 +112,11 @@ BOOST_AUTO_TEST_CASE(a_dict_is_looked_up_by_hashes) {
   };
   const auto one = target.integer(1, 1);
   const auto two = target.integer(1, 2);
-  const auto keys = target.keys({{key("owner"), one}, {key("lock"), two}}, 1);
+  // The hash table does not lead to the last.
+  const auto keys = target.keys({{key("owner"), one}, {key("lock"), two}, {key("level"), two}}, 1);
   const auto indices = keys + target.layout.dict_keys.dk_indices;
-  target.memory.put(indices, ~std::uint64_t{0});  // eight times empty
+  constexpr auto empty = ~std::uint64_t{0};
+  target.memory.write(indices, &empty, sizeof empty);
   const auto place = [&](std::string_view text, std::uint8_t index) {
     target.memory.write(indices + (hash(text) & 7), &index, 1);
   };
@@ -129,6 +132,17 @@ BOOST_AUTO_TEST_CASE(a_dict_is_looked_up_by_hashes) {
   target.memory.put(secret, std::uint64_t{9});
   importlock::Python3Objects others(target.memory, target.layout, target.types, secret);
   BOOST_TEST((others.item(dict, "owner") == one));
+  BOOST_TEST((others.item(dict, "level") == two));
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(objects_of_3)
+
+BOOST_AUTO_TEST_CASE(a_dict_is_looked_up_by_hashes) {
+  for (const auto architecture : {Architecture::x86_64, Architecture::i386}) {
+    BOOST_TEST_CONTEXT(name_of(architecture)) { look_up_by_hashes(architecture); }
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_dict_of_names_is_read) {
@@ -175,6 +189,16 @@ BOOST_AUTO_TEST_CASE(attributes_lie_before_an_instance) {
   const auto two = target.integer(1, 2);
   memory.put(whole + 8, target.dict(target.keys({{target.text("owner"), two}}, 1), {}).value());
   BOOST_TEST((target.objects().attribute(instance, "owner") == two));
+}
+
+// Include/cpython/longintrepr.h: PYLONG_BITS_IN_DIGIT, 15 on 32 bits up to 3.10.
+BOOST_AUTO_TEST_CASE(digits_are_as_wide_as_the_build_has_them) {
+  Target3 narrow(Architecture::i386, 9);
+  auto on_32_bits = narrow.objects();
+  BOOST_TEST(on_32_bits.integer(narrow.integer(2, 3U << 16 | 1)).value() == (3 << 15 | 1));
+  Target3 wide;
+  auto on_64_bits = wide.objects();
+  BOOST_TEST(on_64_bits.integer(wide.integer(1, 3U << 16 | 1)).value() == (3 << 16 | 1));
 }
 
 BOOST_AUTO_TEST_CASE(numbers_have_a_sign) {
