@@ -42,6 +42,7 @@ def _rows_of(title: str):
 verdict_table = _rows_of("verdicts, expected and got")
 verdict3_table = _rows_of("verdicts on Python 3, expected and got")
 version_table = _rows_of("verdicts on other versions of Python 3, expected and got")
+arch3_table = _rows_of("verdicts on Python 3 of other architectures, and how the lock was found")
 build_table = _rows_of("builds, how the lock was found, and the verdicts")
 build3_table = _rows_of("builds of Python 3, how the import lock was found, and what agrees")
 gdb_table = _rows_of("gdbs, the Python inside, the door, and the verdicts")

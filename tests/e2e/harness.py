@@ -216,6 +216,34 @@ def kernel_core(
     return pathlib.Path(shutil.move(core, path))
 
 
+def qemu_core(
+    python: pathlib.Path, fixture: str, folder: pathlib.Path
+) -> tuple[pathlib.Path, tuple[int, int]]:
+    """The core that qemu-user writes into the folder of a fixture with two threads that wait in a
+    futex, and their LWPs. It lacks the files' names, code and first pages."""
+    if not shutil.which("qemu-aarch64"):
+        missing("no qemu-aarch64")
+    os.mkfifo(folder / "ready")
+    ready = os.open(folder / "ready", os.O_RDWR | os.O_NONBLOCK)
+    process = subprocess.Popen(
+        [python, "-B", FIXTURES / fixture / "entry.py"], cwd=folder,
+        env={**os.environ, "IMPORTLOCK_READY": str(folder / "ready")},
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, preexec_fn=allow_cores)
+    try:
+        wait_until(lambda: read_ready(ready, process))
+        wait_until(lambda: all_in_futex(process.pid))
+        # qemu has a thread of its own, started before the guest's second.
+        first, _, second = sorted(map(int, os.listdir(f"/proc/{process.pid}/task")))
+        process.send_signal(signal.SIGABRT)
+        process.wait(timeout=60)
+    finally:
+        os.close(ready)
+        process.kill()
+        process.wait()
+    (core,) = folder.glob("qemu_*.core")
+    return core, (first, second)
+
+
 _SIGNALS = ("SigPnd", "ShdPnd", "SigBlk", "SigIgn", "SigCgt")
 
 

@@ -8,8 +8,6 @@ import dataclasses
 import os
 import pathlib
 import shutil
-import signal
-import subprocess
 from collections.abc import Callable
 
 import pytest
@@ -115,29 +113,10 @@ def test_build(hang, build, tmp_path, build_table):
 
 
 def test_arm64_core_of_qemu(tmp_path, build_table):
-    """qemu-user writes a core of the guest: without the files' names, code and first pages."""
-    for program in ("gdb-multiarch", "qemu-aarch64"):
-        if not shutil.which(program):
-            harness.missing(f"no {program}")
+    if not shutil.which("gdb-multiarch"):
+        harness.missing("no gdb-multiarch")
     python = harness.python("arm64")
-    os.mkfifo(tmp_path / "ready")
-    ready = os.open(tmp_path / "ready", os.O_RDWR | os.O_NONBLOCK)
-    process = subprocess.Popen(
-        [python, "-B", harness.FIXTURES / "popen_in_import/entry.py"], cwd=tmp_path,
-        env={**os.environ, "IMPORTLOCK_READY": str(tmp_path / "ready")},
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, preexec_fn=harness.allow_cores)
-    try:
-        harness.wait_until(lambda: harness.read_ready(ready, process))
-        harness.wait_until(lambda: harness.all_in_futex(process.pid))
-        # qemu has a thread of its own, started before the guest's second.
-        owner, _, waiter = sorted(map(int, os.listdir(f"/proc/{process.pid}/task")))
-        process.send_signal(signal.SIGABRT)
-        process.wait(timeout=60)
-    finally:
-        os.close(ready)
-        process.kill()
-        process.wait()
-    (core,) = tmp_path.glob("qemu_*.core")
+    core, (owner, waiter) = harness.qemu_core(python, "popen_in_import", tmp_path)
     executable = python.parents[1] / "root/usr/bin/python2.7"
     result = harness.run_gdb(executable, core, *COMMAND, program="gdb-multiarch")
     report = report_of(result)
