@@ -110,6 +110,8 @@ std::string contradiction(Memory& memory, const Interpreter& interpreter, unsign
     check_version(objects, main, minor);
     check_code(objects, main);
     return {};
+  } catch (const FaultError& error) {
+    return fmt::format("a pointer of it leads nowhere: {}", error.what());
   } catch (const Error& error) {
     return error.what();
   }
