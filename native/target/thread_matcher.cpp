@@ -21,12 +21,20 @@ std::array<std::uint64_t, 2> tid_offsets(Architecture architecture) {
   return {};
 }
 
-/// The same of what pthread_join waits on: `tid`, or since glibc 2.43 `joinstate` (measured there).
-std::vector<std::uint64_t> end_offsets(Architecture architecture) {
-  const auto tid = tid_offsets(architecture);
-  std::vector<std::uint64_t> offsets(tid.begin(), tid.end());
-  if (architecture == Architecture::x86_64) offsets.push_back(0x628);
-  return offsets;
+/// `joinstate` there, of glibc 2.43 (measured on 2.43).
+std::uint64_t joinstate_offset(Architecture architecture) {
+  switch (architecture) {
+    case Architecture::x86_64: return 0x628;
+    case Architecture::i386: return 0x220;
+    case Architecture::aarch64: return 0x428;
+  }
+  return 0;
+}
+
+/// What pthread_join waits on: `tid`, or since glibc 2.43 `joinstate`.
+std::array<std::uint64_t, 3> end_offsets(Architecture architecture) {
+  const auto [glibc, musl] = tid_offsets(architecture);
+  return {glibc, musl, joinstate_offset(architecture)};
 }
 
 }  // namespace

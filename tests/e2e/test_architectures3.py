@@ -11,13 +11,15 @@ import shutil
 import subprocess
 
 import pytest
-from test_patterns3 import PATTERNS, Pattern3, compared_elsewhere, looks_at
+from test_patterns3 import PATTERNS, Pattern3, by_command, compared_elsewhere, looks_at
 from test_verdicts import COMMAND, report_of
 
 import harness
 
 ROWS = {pathlib.Path(pattern.fixture).name: pattern for pattern in PATTERNS
         if pattern.fixture in ("python3/import_in_thread", "python3/fork_in_import")}
+JOINED_IN_C = next(pattern for pattern in PATTERNS
+                   if pattern.fixture == "python3/native_join_in_import")
 RELEASES = {"3.9": "bullseye", "3.11": "bookworm", "3.13": "trixie", "3.14": "sid"}
 # Up to 3.11 the import lock has variables, and these builds come without their debug files.
 FOUND_BY = {"3.9": "code", "3.11": "code", "3.13": "runtime", "3.14": "runtime"}
@@ -61,6 +63,13 @@ def test_i386(hang, tmp_path, arch3_table, version, fixture):
                            for door in DOORS}})
     for report, status in looks.values():
         check(pattern, process, "i386", version, report, status)
+
+
+@pytest.mark.parametrize("version", ["3.13", "3.14"])
+def test_i386_pthread_join(hang, version):
+    """glibc 2.43, which sid's 3.14 runs on, has the joiner wait for another word."""
+    process = hang(JOINED_IN_C.fixture, program("i386", version))
+    check(JOINED_IN_C, process, "i386", version, *by_command(process.pid))
 
 
 @pytest.mark.parametrize("version", ["3.11", "3.13"])
