@@ -173,11 +173,9 @@ class Judgement {
       const auto& waits = report_.threads.at(found_.end_of_waits(lock.holder)).waits_for;
       const bool gil = report_.gil_stuck && is_stuck_in_gil(lock.holder);
       const bool runs = !waits || (waits->kind == WaitKind::gil && !report_.gil_stuck);
-      if (lock.kind == WaitKind::import_lock) {
-        if (const auto doubt = this->doubt(); !doubt.empty()) {
-          conclude_doubtful(lock, doubt);
-          return true;
-        }
+      if (const auto doubt = doubt_about(lock); !doubt.empty()) {
+        conclude_doubtful(lock, doubt);
+        return true;
       }
       if (runs || (lock.waiters.empty() && !gil)) continue;
       conclude_stalled(lock);
@@ -314,9 +312,12 @@ class Judgement {
     if (report_.problems.empty()) report_.problems.push_back(doubt);
   }
 
-  /// What was not read but could show a deadlock; empty where nothing could.
-  [[nodiscard]] std::string doubt() const {
-    if (!report_.import_lock.lock) return "who waits for it cannot be told";
+  /// What was not read but could show a deadlock behind a lock of imports; empty where nothing
+  /// could.
+  [[nodiscard]] std::string doubt_about(const Contended& lock) const {
+    if (lock.kind == WaitKind::import_lock && !report_.import_lock.lock) {
+      return "who waits for it cannot be told";
+    }
     if (auto contradiction = found_.contradiction(); !contradiction.empty()) return contradiction;
     const auto& calls = report_.threads;
     if (std::ranges::any_of(calls, [](const ThreadReport& thread) {
@@ -324,13 +325,13 @@ class Judgement {
         })) {
       return "the system calls of some threads could not be read";
     }
-    if (!thread_waits_inside(*found_.owner)) return "";
+    if (!thread_waits_inside(lock.holder)) return "";
     if (!found_.knows_gil()) return "who holds the GIL could not be read";
     if (found_.has_parted_threads()) {
       return "the pthread ids of some threads could not be read";
     }
     if (!found_.all_thread_states) return "the list of threads could not be read whole";
-    if (found_.import_waiters.empty()) return "";
+    if (lock.waiters.empty()) return "";
     const bool whole =
         found_.all_thread_states && std::ranges::all_of(calls, [](const auto& thread) {
           return !thread.facts.lwp || thread.facts.whole;
