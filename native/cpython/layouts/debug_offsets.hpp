@@ -14,7 +14,8 @@ struct DebugOffset {
   Layout::Offset& (*field)(Layout&);
 };
 
-/// Those of 3.13 and 3.14 that are of use.
-extern const std::span<const DebugOffset> python313_debug_offsets, python314_debug_offsets;
+/// Those of 3.13 to 3.15 that are of use.
+extern const std::span<const DebugOffset> python313_debug_offsets, python314_debug_offsets,
+    python315_debug_offsets;
 
 }  // namespace importlock

@@ -13,7 +13,7 @@ namespace importlock {
 namespace {
 
 // Offsets of x86-64, measured with gdb's ptype on 3.6.15, 3.7.16, 3.8.18, 3.9.18, 3.10.13, 3.11.7,
-// 3.12.1, 3.13.0, 3.13.5 and 3.14.10; 3.11's on Debian's 3.11.2 too. Those of other architectures
+// 3.12.1, 3.13.0, 3.13.5, 3.14.10 and 3.15.2; 3.11's on Debian's 3.11.2 too. Those of other architectures
 // take the place of these (measured3.cpp). Sources: Include/cpython/*.h,
 // Include/internal/*.h, Modules/_threadmodule.c.
 
@@ -195,6 +195,16 @@ constexpr Layout layout_of_314() {
   return at;
 }
 
+constexpr Layout layout_of_315() {
+  auto at = layout_of_314();
+  at.interpreter_state = {7264, 7336, 7592, 7576};
+  at.thread_state.thread_id = 176;
+  at.thread_state.native_thread_id = 184;
+  at.managed.ht_cached_keys = 888;
+  at.runtime = {936, 0, 0, 16, 7688};
+  return at;
+}
+
 const std::array tables{
     Python3{6, layout_of_36(), &python3_names, &python306_opcodes, 0, {}},
     Python3{7, layout_of_37(), &python3_names, &python307_opcodes, 1'520, {}},
@@ -207,6 +217,8 @@ const std::array tables{
             python313_debug_offsets},
     Python3{14, layout_of_314(), &python314_names, &python314_opcodes, 316'616,
             python314_debug_offsets},
+    Python3{15, layout_of_315(), &python314_names, &python315_opcodes, 346'568,
+            python315_debug_offsets},
 };
 
 const MeasuredBuild* measured_on(Architecture architecture, unsigned minor) {

@@ -105,7 +105,7 @@ std::optional<Callee> AdaptiveFrames::called(const RawFrame& frame, const Instru
   const auto slot = [&](int place) {
     return place < 0 ? Address{} : stack_slot(frame, static_cast<std::size_t>(place));
   };
-  if (instruction.opcode == Opcode::for_iter) return iterated(slot(depth - 1));
+  if (instruction.opcode == Opcode::for_iter) return iterated(slot(depth - 1 - above_iterator_));
   if (instruction.opcode == Opcode::call_function_ex) {
     // Above what is called and NULL, the tuple, and where the lowest bit says so a dict.
     const int above = 1 + static_cast<int>(instruction.argument & 1);

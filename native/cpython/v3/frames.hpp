@@ -10,7 +10,10 @@ namespace importlock {
 class AdaptiveFrames : public FrameReader {
  public:
   AdaptiveFrames(Objects& objects, const OpcodeTable& opcodes)
-      : FrameReader(objects), opcodes_(opcodes), callable_first_(opcodes.callable_first) {}
+      : FrameReader(objects),
+        opcodes_(opcodes),
+        callable_first_(opcodes.callable_first),
+        above_iterator_(opcodes.above_iterator) {}
 
   std::vector<Block> blocks(const RawFrame& frame) override;
   [[nodiscard]] bool enters(const Instruction& instruction, const Block& block) const override;
@@ -41,6 +44,7 @@ class AdaptiveFrames : public FrameReader {
 
   v3::Opcodes opcodes_;
   bool callable_first_;
+  int above_iterator_;
 };
 
 }  // namespace importlock

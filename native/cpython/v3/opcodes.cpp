@@ -55,7 +55,9 @@ std::uint32_t operand_of(const OpcodeRow& row, std::uint32_t argument) {
 }  // namespace
 
 Opcodes::Opcodes(const OpcodeTable& table)
-    : extended_arg_(table.extended_arg), jump_unit_(table.jump_unit) {
+    : extended_arg_(table.extended_arg),
+      jump_unit_(table.jump_unit),
+      import_flags_(table.import_flags) {
   for (std::size_t i = 0; i < base_.size(); ++i) base_[i] = static_cast<std::uint8_t>(i);
   for (const auto& row : table.rows) rows_[row.number] = row;
   for (const auto& [specialised, base] : table.specialised) base_[specialised] = base;
@@ -102,7 +104,8 @@ std::optional<Instruction> Opcodes::instruction_at(std::span<const std::byte> co
                                                                   found.flow == Flow::end
                                                               ? argument * jump_unit_
                                                               : offset - argument * jump_unit_)
-                             : operand_of(found, argument);
+                         : found.meaning == Opcode::import_name ? argument >> import_flags_
+                                                                : operand_of(found, argument);
     const bool branches =
         found.meaning != Opcode::for_iter &&
         (found.flow == Flow::may_jump_forward || found.flow == Flow::may_jump_backward ||

@@ -41,6 +41,7 @@ class Opcodes {
 
   std::uint8_t extended_arg_;
   std::size_t jump_unit_;
+  unsigned import_flags_;
   std::array<OpcodeRow, 256> rows_{};
   std::array<std::uint8_t, 256> base_{};
 };

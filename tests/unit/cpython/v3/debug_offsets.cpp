@@ -32,7 +32,7 @@ class Runtime : public Memory {
   }
 
  private:
-  std::vector<std::byte> bytes_ = std::vector<std::byte>(800);
+  std::vector<std::byte> bytes_ = std::vector<std::byte>(900);
 };
 
 constexpr std::size_t imports_modules = 96;  // of 3.14
@@ -43,7 +43,7 @@ constexpr std::size_t free_threaded = 16;
 BOOST_AUTO_TEST_SUITE(debug_offsets_of_3)
 
 BOOST_AUTO_TEST_CASE(what_the_target_tells_wins) {
-  for (const unsigned minor : {13U, 14U}) {
+  for (const unsigned minor : {13U, 14U, 15U}) {
     const auto table = *python3_table(minor, Architecture::x86_64);
     Runtime memory(table);
     const auto same = told_layout(table, memory, runtime);
