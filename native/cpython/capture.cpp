@@ -133,6 +133,14 @@ class Capture {
 
   void read_gil() {
     const auto& version = *interpreter_.version;
+    const auto there =
+        attempt<bool>("interpreter_lock", [&] { return version.has_gil(objects_, interpreter_); });
+    if (there && !*there) {
+      snapshot_.gil.none = true;
+      snapshot_.gil.lock = LockFacts{};
+      snapshot_.gil.holder = std::optional<PthreadId>();
+      return;
+    }
     snapshot_.gil.lock = attempt<LockFacts>(
         "interpreter_lock", [&] { return version.gil_lock(objects_, interpreter_); });
     snapshot_.gil.holder = attempt<std::optional<PthreadId>>(
@@ -702,6 +710,7 @@ Snapshot look(const Target& target, const CaptureOptions& options, Interpreter& 
   snapshot.python.image = interpreter.image;
   snapshot.python.build_id = interpreter.file->build_id();
   snapshot.python.arch = name_of(target.architecture);
+  snapshot.python.free_threaded = interpreter.layout.free_threaded;
   snapshot.python.pydebug = interpreter.layout.pydebug;
   // PEP 393: since 3.3 each str has a width of its own.
   if (interpreter.layout.unicode.str != 0) {

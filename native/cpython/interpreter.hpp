@@ -27,6 +27,8 @@ struct Version {
   std::unique_ptr<FrameReader> (*frames)(Objects&, const Interpreter&);
   /// As Snapshot::signals_interrupt_waits says.
   bool signals_interrupt_waits;
+  /// Whether there is a GIL; not in a free-threaded build that runs without. Throws FaultError.
+  bool (*has_gil)(Objects&, const Interpreter&);
   /// The GIL, and the thread that has it. Both throw FaultError, FormatError.
   LockFacts (*gil_lock)(Objects&, const Interpreter&);
   std::optional<PthreadId> (*gil_holder)(Objects&, const Interpreter&);

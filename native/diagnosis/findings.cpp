@@ -138,7 +138,9 @@ void Findings::judge_locks() {
     report.import_lock_state = ImportLockState::free;
   }
   const auto& gil = report.gil;
-  if (gil.lock && gil.lock->address.is_null()) {
+  if (gil.none) {
+    report.gil_state = GilState::none;
+  } else if (gil.lock && gil.lock->address.is_null()) {
     report.gil_state = GilState::not_created;
   } else if (gil.lock && gil.lock->locked) {
     report.gil_state = *gil.lock->locked ? GilState::held : GilState::free;

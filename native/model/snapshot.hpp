@@ -62,6 +62,7 @@ struct ImportLockFacts {
 /// interpreter_lock of Python/ceval.c and _PyThreadState_Current of Python/pystate.c (2.7); struct
 /// _gil_runtime_state of Include/internal (3.x), where `lock` spans its condition variable.
 struct GilFacts {
+  bool none = false;  ///< a free-threaded build that runs without; its lock is null
   Known<LockFacts> lock;
   Known<std::optional<PthreadId>> holder;  ///< thread of the thread state that holds it
 };

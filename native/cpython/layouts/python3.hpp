@@ -12,7 +12,7 @@
 
 namespace importlock {
 
-/// One minor version of CPython 3 on one architecture, as released: not pydebug, with the GIL.
+/// One minor version of CPython 3 on one architecture, as released: not pydebug.
 struct Python3 {
   unsigned minor;
   Layout layout;
@@ -24,6 +24,9 @@ struct Python3 {
 
 /// The table of that minor version; nothing where there is none.
 std::optional<Python3> python3_table(unsigned minor, Architecture architecture);
+
+/// The same of a build with --disable-gil.
+std::optional<Python3> free_threaded_table(unsigned minor, Architecture architecture);
 
 /// The minor version whose _PyRuntime has that many bytes; nothing where none has.
 std::optional<unsigned> minor_of_runtime(std::uint64_t size, Architecture architecture);

@@ -68,7 +68,7 @@ RawFrame AdaptiveFrames::read_frame(Address address) {
   if (at.stacktop) {
     frame.calls_python = load<std::int32_t>(fields, *at.stacktop).value_or(-1) >= 0;
   }
-  const auto first = frame.code_address + layout.adaptive_code.co_code_adaptive;
+  const auto first = start_of_code(address, frame.code_address);
   const auto instruction = pointer(at.prev_instr);
   if (instruction + unit == first) return frame;  // it has not begun
   const auto offset = instruction - first;
@@ -77,6 +77,21 @@ RawFrame AdaptiveFrames::read_frame(Address address) {
   }
   frame.lasti = static_cast<int>(v3::Opcodes::start_of(frame.code->bytes, offset));
   return frame;
+}
+
+Address AdaptiveFrames::start_of_code(Address frame, Address code) {
+  const auto& layout = objects().layout();
+  if (layout.co_tlbc) {
+    // Python/codeobject.c of 3.14, _PyCode_GetTLBC: each thread specialises a copy of its own, but
+    // number 0, which is the code itself. struct _PyCodeArray: the size, then the copies.
+    auto& memory = objects().memory();
+    const auto index = memory.value<std::uint32_t>(frame + *layout.frame_tlbc_index);
+    const auto copies = objects().pointer(code + *layout.co_tlbc);
+    if (index != 0 && !copies.is_null() && index < memory.value<std::uint64_t>(copies)) {
+      return objects().pointer(copies + layout.word + std::uint64_t{index} * layout.word);
+    }
+  }
+  return code + layout.adaptive_code.co_code_adaptive;
 }
 
 std::optional<Instruction> AdaptiveFrames::instruction_at(const Code& code,

@@ -37,6 +37,8 @@ class AdaptiveFrames : public FrameReader {
   }
 
  private:
+  /// Where the instructions begin that the frame executes of its code.
+  [[nodiscard]] Address start_of_code(Address frame, Address code);
   [[nodiscard]] Block::Kind kind_of_handler(const Code& code, std::size_t handler) const;
   /// Where what `handler` protects begins.
   [[nodiscard]] static std::size_t start_of_block(const Code& code, std::size_t handler);

@@ -64,13 +64,23 @@ std::optional<unsigned> minor_version(const PythonImage& image, Architecture arc
   return minor_of_runtime(runtime->second.front().size, architecture);
 }
 
-std::optional<Python3> known_table(const PythonImage& image, Architecture architecture) {
-  const auto minor = minor_version(image, architecture);
-  return minor ? python3_table(*minor, architecture) : std::nullopt;
+/// The table of that version, for the build that the target says it is; nothing where there is
+/// none.
+std::optional<Python3> table_of_build(const PythonImage& image, const Target& target,
+                                      unsigned minor) {
+  const auto runtime = address_of(image.exported, image.bias, runtime_symbol);
+  return runtime && is_free_threaded(*target.memory, *runtime)
+             ? free_threaded_table(minor, target.architecture)
+             : python3_table(minor, target.architecture);
+}
+
+std::optional<Python3> known_table(const PythonImage& image, const Target& target) {
+  const auto minor = minor_version(image, target.architecture);
+  return minor ? table_of_build(image, target, *minor) : std::nullopt;
 }
 
 Python3 table_of(const PythonImage& image, const Target& target) {
-  if (auto table = known_table(image, target.architecture)) return *table;
+  if (auto table = known_table(image, target)) return *table;
   const auto minor = minor_version(image, target.architecture);
   const auto name = minor ? fmt::format("CPython 3.{}", *minor) : "a CPython 3 of unknown version";
   throw TargetError(fmt::format(
@@ -89,6 +99,14 @@ Layout layout_in(const PythonImage& image, const Python3& table, Memory& memory,
     problems.push_back(fmt::format("{}: {}", image.path, error.what()));
     return table.layout;
   }
+}
+
+bool has_gil(Objects& objects, const Interpreter& interpreter) {
+  const auto& enabled = objects.layout().gil_enabled;
+  if (!enabled) return true;
+  // Python/ceval_gil.c: since the start by PYTHON_GIL or -X gil, or once a module needed it.
+  const auto gil = require(interpreter.variables.interpreter_lock);
+  return objects.memory().value<std::int32_t>(gil + *enabled) != 0;
 }
 
 LockFacts gil_lock(Objects& objects, const Interpreter& interpreter) {
@@ -129,6 +147,7 @@ constexpr Version version{
     .objects = objects_of,
     .frames = frames_of,
     .signals_interrupt_waits = true,
+    .has_gil = has_gil,
     .gil_lock = gil_lock,
     .gil_holder = gil_holder,
 };
@@ -155,6 +174,7 @@ constexpr Version version_without_runtime{
     .objects = objects_of,
     .frames = frames_of,
     .signals_interrupt_waits = true,
+    .has_gil = has_gil,
     .gil_lock = static_gil_lock,
     .gil_holder = static_gil_holder,
 };
@@ -216,7 +236,7 @@ std::vector<std::string_view> exported_names() {
 
 bool is_initialised(const Target& target, const PythonImage& image) {
   const auto runtime = image.exported.find(runtime_symbol);
-  const auto table = known_table(image, target.architecture);
+  const auto table = known_table(image, target);
   // Nothing says that it is not.
   if (runtime == image.exported.end() || !table) return true;
   std::vector<std::string> problems;

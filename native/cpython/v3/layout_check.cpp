@@ -4,7 +4,6 @@
 
 #include "base/error.hpp"
 #include "cpython/objects.hpp"
-#include "cpython/v3/debug_offsets.hpp"
 
 namespace importlock::v3 {
 
@@ -92,10 +91,6 @@ std::string contradiction(Memory& memory, const Interpreter& interpreter, unsign
     // _PyRuntime.interpreters has `main` after `head` (Include/internal/pycore_runtime.h). New ones
     // come first (Python/pystate.c, PyInterpreterState_New).
     auto main = runtime ? objects.pointer(head + objects.layout().word) : Address{};
-    if (runtime) {
-      const Address start{head.value() - objects.layout().runtime.interpreters_head};
-      expect(!is_free_threaded(memory, start), "it is a free-threaded build");
-    }
     bool main_is_listed = !runtime;
     auto state = objects.pointer(head);
     expect(!state.is_null(), "it has no interpreter");
