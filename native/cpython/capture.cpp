@@ -707,6 +707,7 @@ Snapshot look(const Target& target, const CaptureOptions& options, Interpreter& 
   snapshot.all_thread_states = target.all_threads;
   snapshot.whole_target = target.problems.empty();
   interpreter = find_interpreter(target, snapshot.problems);
+  snapshot.newer = interpreter.newer;
   snapshot.python.image = interpreter.image;
   snapshot.python.build_id = interpreter.file->build_id();
   snapshot.python.arch = name_of(target.architecture);

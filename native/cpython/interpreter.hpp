@@ -38,6 +38,8 @@ struct Version {
 struct Interpreter {
   const Version* version = nullptr;
   const Names* names = nullptr;
+  /// What is said of a version after the newest that is read by the latter's tables; else empty.
+  std::string newer;
   std::string image;              ///< path as the target names it
   std::unique_ptr<ElfFile> file;  ///< that file, opened on this machine
   LoadBias bias{};

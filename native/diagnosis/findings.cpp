@@ -89,6 +89,7 @@ Findings::Findings(Snapshot snapshot)
       whole_list(snapshot.all_thread_states),
       ran_on(snapshot.ran_on),
       whole_target(snapshot.whole_target),
+      newer(snapshot.newer),
       signals_interrupt_waits(snapshot.signals_interrupt_waits) {
   report.target = std::move(snapshot.target);
   report.python = std::move(snapshot.python);

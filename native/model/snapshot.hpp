@@ -246,6 +246,9 @@ struct Snapshot {
   /// A signal interrupts the waits of the main thread for locks, so that a handler written in
   /// Python can end them (3.2 and later).
   bool signals_interrupt_waits = false;
+  /// Of a version of CPython that is newer than any known: what it was read as, and why. No verdict
+  /// on it is certain.
+  std::string newer;
   std::vector<std::string> problems;  ///< what could not be read, one clause each
 };
 

@@ -491,6 +491,44 @@ def test_every_version_is_read_or_named(hang, version, program):
         assert compared_elsewhere(IN_THREAD, report, result.returncode, process) == []
 
 
+def later(*arguments: str) -> str:
+    """Debian's newest that says it is of the version after that."""
+    newest = NEWER[-1]
+    after = f"3.{int(newest.removeprefix('3.')) + 1}"
+    return harness.output(harness.FIXTURES / "later_python3.sh", RELEASES[newest], newest, after,
+                          *arguments, timeout=900)
+
+
+@pytest.mark.parametrize("pattern", [PATTERNS[0], *(
+    each for each in PATTERNS
+    if each.fixture in ("python3/lock_and_import", "python3/fifo_in_import"))],
+    ids=lambda pattern: pathlib.Path(pattern.fixture).name)
+def test_a_version_after_the_newest_is_read_as_that(hang, pattern):
+    process = hang(pattern.fixture, later())
+    report, status = by_command(process.pid)
+    problem = report["problems"].pop()
+    doubtful = dataclasses.replace(pattern, certain=False)
+    assert compared_elsewhere(doubtful, report, status, process) == []
+    assert re.search(r"CPython 3\.16 is newer .* read as 3\.15", problem)
+
+
+@pytest.mark.parametrize("at, value, told", [
+    ("384", "120", "its debug offset at 384 is 120 and not 112"),  # co_filename
+    ("376", "224", "its debug offset at 376 is 224 and not 216"),  # sizeof(PyCodeObject)
+    ("176", "896", None),  # sizeof(PyThreadState), which is its own in each version
+    ("96", "7600", "its modules have no sys|modules is no dict|cannot be read|unreadable"),
+])
+def test_a_version_after_the_newest_that_is_laid_out_otherwise(hang, at, value, told):
+    process = hang(IN_THREAD.fixture, later(at, value))
+    result = look("--json", process.pid)
+    if told is None:
+        assert result.returncode == 1 and not result.stderr, result.stderr
+        return
+    line, = result.stderr.splitlines()
+    assert result.returncode == 2 and not result.stdout
+    assert re.search(rf"CPython 3\.16\b.*\b3\.15\b.*({told})", line), line
+
+
 def test_threads_that_take_turns_do_not_hang(hang, build):
     """Looks at a moving process find the GIL handed over between any two of their reads."""
     process = hang("python3/concurrent_imports", build[1])

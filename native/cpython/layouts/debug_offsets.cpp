@@ -55,6 +55,20 @@ constexpr std::array entries{
     Entry{560, 640, 736, [](Layout& at) -> Offset& { return at.flexible_unicode.ascii_data; }},
 };
 
+// The same of 3.15.2: PyInterpreterState; _PyInterpreterFrame, PyCodeObject, PyObject,
+// PyTypeObject, PyHeapTypeObject, PyTupleObject, PyListObject, PyDictObject, PyFloatObject,
+// PyLongObject, PyBytesObject, PyUnicodeObject.
+constexpr std::array sizes{DebugSize{48, 226'240}, DebugSize{312, 88},  DebugSize{376, 216},
+                           DebugSize{464, 16},     DebugSize{480, 424}, DebugSize{528, 944},
+                           DebugSize{544, 40},     DebugSize{568, 40},  DebugSize{624, 48},
+                           DebugSize{648, 24},     DebugSize{664, 32},  DebugSize{688, 40},
+                           DebugSize{712, 64}};
+constexpr std::array free_threaded_sizes{
+    DebugSize{48, 250'328}, DebugSize{312, 88},  DebugSize{376, 240}, DebugSize{464, 32},
+    DebugSize{480, 440},    DebugSize{528, 968}, DebugSize{544, 56},  DebugSize{568, 56},
+    DebugSize{624, 64},     DebugSize{648, 40},  DebugSize{664, 48},  DebugSize{688, 56},
+    DebugSize{712, 80}};
+
 constexpr auto column(std::uint64_t Entry::*version) {
   std::array<DebugOffset, entries.size()> offsets{};
   for (std::size_t i = 0; i < entries.size(); ++i) {
@@ -69,6 +83,8 @@ constexpr auto of_315 = column(&Entry::in_315);
 
 }  // namespace
 
+const std::span<const DebugSize> newest_sizes = sizes;
+const std::span<const DebugSize> newest_free_threaded_sizes = free_threaded_sizes;
 const std::span<const DebugOffset> python313_debug_offsets = of_313;
 const std::span<const DebugOffset> python314_debug_offsets = of_314;
 const std::span<const DebugOffset> python315_debug_offsets = of_315;

@@ -280,7 +280,7 @@ const std::array tables{
     Python3{14, layout_of_314(), &python314_names, &python314_opcodes, 316'616,
             python314_debug_offsets},
     Python3{15, layout_of_315(), &python314_names, &python315_opcodes, 346'568,
-            python315_debug_offsets},
+            python315_debug_offsets, newest_sizes},
 };
 
 /// Builds with --disable-gil: 3.13 measured like the others, 3.14 and 3.15 on structures compiled
@@ -291,7 +291,7 @@ const std::array free_threaded_tables{
     Python3{14, layout_of_314t(), &python314_names, &python314_opcodes, 365'624,
             python314_debug_offsets},
     Python3{15, layout_of_315t(), &python314_names, &python315_opcodes, 409'296,
-            python315_debug_offsets},
+            python315_debug_offsets, newest_free_threaded_sizes},
 };
 
 const MeasuredBuild* measured_on(Architecture architecture, unsigned minor) {
@@ -323,6 +323,8 @@ std::optional<Python3> python3_table(unsigned minor, Architecture architecture) 
   }
   return table;
 }
+
+unsigned newest_python3() { return tables.back().minor; }
 
 std::optional<unsigned> minor_of_runtime(std::uint64_t size, Architecture architecture) {
   if (size == 0) return std::nullopt;

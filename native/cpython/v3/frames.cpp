@@ -39,6 +39,11 @@ void AdaptiveFrames::read_code(Address address, Code& code) {
       v3::protected_ranges(objects().bytes(objects().pointer(address + at.co_exceptiontable)));
 }
 
+bool AdaptiveFrames::fits(Address address) {
+  const auto& code = *this->code(address);
+  return opcodes_.fits(code.bytes, code.ranges, code.stack_size);
+}
+
 RawFrame AdaptiveFrames::read_frame(Address address) {
   const auto& layout = objects().layout();
   const auto& at = layout.interpreter_frame;

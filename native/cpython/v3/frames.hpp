@@ -20,6 +20,8 @@ class AdaptiveFrames : public FrameReader {
   [[nodiscard]] bool enters_with(const RawFrame& frame,
                                  const Instruction& instruction) const override;
   Address local(const RawFrame& frame, std::size_t index) override;
+  /// Whether the code object can be of the version whose opcodes these are.
+  bool fits(Address code);
 
  protected:
   void read_code(Address address, Code& code) override;

@@ -79,13 +79,33 @@ std::optional<Python3> known_table(const PythonImage& image, const Target& targe
   return minor ? table_of_build(image, target, *minor) : std::nullopt;
 }
 
+/// The newest table, for a version after it whose debug offsets bear that out; `why` says what
+/// speaks against it.
+std::optional<Python3> newest_table(const PythonImage& image, const Target& target, unsigned minor,
+                                    std::string& why) {
+  const auto newest = newest_python3();
+  const auto runtime = address_of(image.exported, image.bias, runtime_symbol);
+  if (minor <= newest || !runtime) return std::nullopt;
+  auto table = table_of_build(image, target, newest);
+  if (!table) return std::nullopt;
+  table->minor = minor;
+  const auto odds = at_odds(*table, *target.memory, *runtime);
+  if (odds.empty()) return table;
+  why = fmt::format("; nor is it laid out as 3.{}: {}", newest, odds);
+  return std::nullopt;
+}
+
 Python3 table_of(const PythonImage& image, const Target& target) {
   if (auto table = known_table(image, target)) return *table;
   const auto minor = minor_version(image, target.architecture);
+  std::string why;
+  if (minor) {
+    if (auto table = newest_table(image, target, *minor, why)) return *table;
+  }
   const auto name = minor ? fmt::format("CPython 3.{}", *minor) : "a CPython 3 of unknown version";
   throw TargetError(fmt::format(
-      "the target runs {} ({}), which py-importlock does not read; on {} it reads {}", name,
-      image.path, name_of(target.architecture), python3_versions(target.architecture)));
+      "the target runs {} ({}), which py-importlock does not read; on {} it reads {}{}", name,
+      image.path, name_of(target.architecture), python3_versions(target.architecture), why));
 }
 
 /// That layout, corrected by what the target itself tells of it.
@@ -225,6 +245,17 @@ void locate_variables(Interpreter& found, const PythonImage& image, const Target
   }
 }
 
+/// Of a version without a table: what its debug offsets do not tell of a structure that differs.
+void forget_what_is_not_told(Interpreter& found, const PythonImage& image, const Python3& table,
+                             Memory& memory) {
+  const auto runtime = address_of(image.exported, image.bias, runtime_symbol);
+  if (!runtime || has_known_interpreter_state(table, memory, *runtime)) return;
+  auto& variables = found.variables;
+  variables.import_lock = variables.import_lock_thread = variables.import_lock_level =
+      Missing{fmt::format("CPython 3.{} does not tell where it is", table.minor)};
+  variables.found_by.reset();
+}
+
 }  // namespace
 
 std::vector<std::string_view> exported_names() {
@@ -257,6 +288,8 @@ Interpreter interpreter_in(PythonImage image, const Target& target,
 
 Interpreter interpreter_by(const Python3& table, PythonImage image, const Target& target,
                            std::vector<std::string>& problems) {
+  const auto newest = newest_python3();
+  const bool newer = table.minor > newest;
   Interpreter found;
   found.version = &version;
   found.names = table.names;
@@ -272,15 +305,25 @@ Interpreter interpreter_by(const Python3& table, PythonImage image, const Target
   found.hash_secret =
       address_of(image.exported, image.bias, hash_secret_symbol).optional().value_or(Address{});
   locate_variables(found, image, target, problems);
+  if (newer) forget_what_is_not_told(found, image, table, *target.memory);
   found.file = std::move(image.file);
   found.lock_kind = found.layout.import_lock_is_mutex
                         ? LockKind::py_mutex
                         : lock_kind_of(*target.memory, image.imported, found.architecture,
                                        {found.variables.import_lock});
-  if (const auto why = contradiction(*target.memory, found, table.minor); !why.empty()) {
+  auto why = contradiction(*target.memory, found, table.minor);
+  if (newer && why.empty()) why = strange_code(*target.memory, found);
+  if (!why.empty()) {
     const auto lacks = target.problems.empty() ? "" : "; " + target.problems.front();
-    throw TargetError(fmt::format("{} is CPython 3.{}, but not laid out as that is: {}{}",
-                                  found.image, table.minor, why, lacks));
+    throw TargetError(fmt::format("{} is CPython 3.{}, but not laid out as {} is: {}{}",
+                                  found.image, table.minor,
+                                  newer ? fmt::format("3.{}", newest) : "that", why, lacks));
+  }
+  if (newer) {
+    found.newer = fmt::format(
+        "CPython 3.{} is newer than any that is known, and was read as 3.{}: its debug offsets and "
+        "the byte code of its importlib agree with that",
+        table.minor, newest);
   }
   return found;
 }

@@ -4,6 +4,7 @@
 #include <bit>
 #include <set>
 #include <tuple>
+#include <unordered_map>
 #include <utility>
 
 namespace importlock::v3 {
@@ -115,13 +116,12 @@ std::optional<Instruction> Opcodes::instruction_at(std::span<const std::byte> co
   return std::nullopt;
 }
 
-std::vector<int> Opcodes::depths_at(std::span<const std::byte> code,
-                                    std::span<const ProtectedRange> ranges,
-                                    std::size_t wanted) const {
+template <typename Visit>
+void Opcodes::walk(std::span<const std::byte> code, std::span<const ProtectedRange> ranges,
+                   const Visit& visit) const {
   // Handlers entered by an exception, of those that the offset is in.
   using State = std::tuple<std::size_t, int, int>;
   constexpr int most_handlers = 20;  // CO_MAXBLOCKS, Include/cpython/code.h
-  std::set<int> found;
   std::set<State> seen;
   std::vector<State> work;
   const auto push = [&](std::size_t offset, int depth, int raised) {
@@ -140,12 +140,12 @@ std::vector<int> Opcodes::depths_at(std::span<const std::byte> code,
     work.pop_back();
     std::size_t argument = 0;
     while (offset + 1 < code.size() && code[offset] == std::byte{extended_arg_}) {
-      if (offset == wanted) found.insert(depth);
+      if (!visit(offset, depth)) return;
       argument = (argument | argument_byte(code, offset)) << 8;
       offset += unit;
     }
     if (offset + 1 >= code.size()) continue;
-    if (offset == wanted) found.insert(depth);
+    if (!visit(offset, depth)) return;
     const auto& here = row(code[offset]);
     argument |= argument_byte(code, offset);
     const auto next = offset + unit * (std::size_t{1} + here.caches);
@@ -177,7 +177,34 @@ std::vector<int> Opcodes::depths_at(std::span<const std::byte> code,
         by_argument(here.by_argument, static_cast<std::uint32_t>(argument & 0xffff'ffff));
     push(next, depth + here.effect + change, raised);
   }
+}
+
+std::vector<int> Opcodes::depths_at(std::span<const std::byte> code,
+                                    std::span<const ProtectedRange> ranges,
+                                    std::size_t wanted) const {
+  std::set<int> found;
+  walk(code, ranges, [&](std::size_t offset, int depth) {
+    if (offset == wanted) found.insert(depth);
+    return true;
+  });
   return {found.begin(), found.end()};
+}
+
+bool Opcodes::fits(std::span<const std::byte> code, std::span<const ProtectedRange> ranges,
+                   std::size_t stack_size) const {
+  std::unordered_map<std::size_t, int> depths;
+  bool fits = !code.empty();
+  walk(code, ranges, [&](std::size_t offset, int depth) {
+    const auto number = std::to_integer<std::uint8_t>(code[offset]);
+    const auto& here = rows_[number];
+    const bool goes_on = here.flow != Flow::end && here.flow != Flow::jump_forward &&
+                         here.flow != Flow::jump_backward;
+    fits = number != 0 && here.number == number && static_cast<std::size_t>(depth) <= stack_size &&
+           depths.try_emplace(offset, depth).first->second == depth &&
+           !(goes_on && offset + unit * (std::size_t{1} + here.caches) >= code.size());
+    return fits;
+  });
+  return fits;
 }
 
 }  // namespace importlock::v3
