@@ -63,6 +63,7 @@ std::string what_of(const NativeLock& lock) {
     case NativeLock::Kind::barrier: return named("pthread barrier");
     case NativeLock::Kind::once: return named("one-time initialisation in C code");
     case NativeLock::Kind::stream: return named("lock of a C stream (FILE)");
+    case NativeLock::Kind::attached_thread_state: return "attached thread state";
     case NativeLock::Kind::semaphore:
     case NativeLock::Kind::unknown: return named("lock of C code");
   }
@@ -314,8 +315,11 @@ Wait Findings::native_wait(Index i, const NativeLock& lock) const {
   wait.kind = is_mutex(lock.kind) ? WaitKind::mutex : WaitKind::native_lock;
   wait.what = what_of(lock);
   wait.lock = lock.address;
-  wait.timed = (*facts.system_call)->timed;
-  wait.seconds_left = (*facts.system_call)->time_out;
+  // That is asked for a millisecond at a time, for ever.
+  if (lock.kind != NativeLock::Kind::attached_thread_state) {
+    wait.timed = (*facts.system_call)->timed;
+    wait.seconds_left = (*facts.system_call)->time_out;
+  }
   if (facts.operation) {
     wait.because = facts.operation->text;
     wait.frame = facts.operation->frame;

@@ -194,6 +194,9 @@ struct NativeLock {
     barrier,
     once,    ///< pthread_once or the guard of a static variable: somebody else initialises it
     stream,  ///< the lock of a FILE
+    /// What a thread keeps while it runs Python or C code that does not let go of it, in a
+    /// free-threaded build, and what another waits for that stops them all for a moment.
+    attached_thread_state,
   };
   Kind kind = Kind::unknown;
   Address address;     ///< of the whole lock; of an unknown one the futex

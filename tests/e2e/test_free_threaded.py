@@ -2,26 +2,28 @@
 one by hand. Where it is made, all fixtures of fixtures/python3 are run on it."""
 from __future__ import annotations
 
+import dataclasses
 import functools
 import os
 import pathlib
 
 import pytest
 from test_cli import look
+from test_patterns import MAIN, REPORT, Wait, reports
 from test_patterns3 import (
     IN_THREAD,
     PATTERNS,
+    Pattern3,
     by_command,
     compared_elsewhere,
     each_pattern,
 )
 
 import harness
-from test_patterns import REPORT, reports
 
 # The Debian release whose source package is built.
 RELEASES = {"3.13": "trixie", "3.14": "sid"}
-# A thread waits for the GIL there.
+# There a thread waits for the GIL; without one the latter's waits for the world to stop.
 OF_THE_GIL = {"python3/gil_in_subinterpreter", "python3/native_join_in_import"}
 
 
@@ -52,7 +54,7 @@ def without_gil(report: dict) -> list[str]:
 def test_without_a_gil(hang, version, pattern, tmp_path, free_threaded_table):
     program = str(build(version))
     if pattern.fixture in OF_THE_GIL:
-        pytest.skip("it does not hang without a GIL")
+        pytest.skip("it hangs otherwise without a GIL, or not at all")
     process = hang(pattern.fixture, program)
     looks = {"live": by_command(process.pid)}
     looks["kernel core"] = by_command(harness.kernel_core(process, tmp_path / "core"))
@@ -75,14 +77,33 @@ def test_one_without_symbols_and_by_gdb(hang, version):
         assert compared_elsewhere(IN_THREAD, report, status, process) + without_gil(report) == []
 
 
+def pattern_of(fixture: str) -> Pattern3:
+    found, = (each for each in PATTERNS if each.fixture == fixture)
+    return found
+
+
 @pytest.mark.parametrize("version", RELEASES)
 def test_a_gil_that_is_asked_for(hang, version):
-    """PYTHON_GIL=1 and a module that does not do without one enable it."""
-    pattern, = (each for each in PATTERNS if each.fixture in OF_THE_GIL)
+    pattern = pattern_of("python3/long_import")
     process = hang(pattern.fixture, str(build(version)), environment={"PYTHON_GIL": "1"})
     report, status = by_command(process.pid)
     assert compared_elsewhere(pattern, report, status, process) == []
-    assert report["python"]["free_threaded"] and report["gil"]["state"] == "held"
+    assert report["python"]["free_threaded"]
+    assert (report["gil"]["state"], report["gil"]["holder"]) == ("held", process.pid)
+
+
+@pytest.mark.parametrize("version", RELEASES)
+def test_c_code_that_stays_attached_keeps_the_world_from_stopping(hang, version):
+    """A new thread stops the world for a larger table of threads (Python/qsbr.c)."""
+    pattern = dataclasses.replace(
+        pattern_of("python3/native_join_in_import"), gil=None, lock="attached thread state",
+        waits={MAIN: Wait("join", "thread 2", "pthread_join"),
+               "thread 2": Wait("native-lock", MAIN)})
+    process = hang(pattern.fixture, str(build(version)))
+    # It waits a millisecond at a time.
+    for _ in range(10):
+        report, status = by_command(process.pid)
+        assert compared_elsewhere(pattern, report, status, process) + without_gil(report) == []
 
 
 @pytest.mark.parametrize("version", RELEASES)

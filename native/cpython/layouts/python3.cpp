@@ -237,6 +237,7 @@ constexpr Layout without_gil(Layout at) {
   at.managed_dict_before = 1;  // no PyGC_Head lies before an object
   at.gil_enabled = 0;
   at.gil = {16, 24, 40, 48};
+  at.stoptheworld_size = 8;  // its mutex and its stop_event
   return at;
 }
 
@@ -244,6 +245,9 @@ constexpr Layout layout_of_313t() {
   auto at = without_gil(layout_of_313());
   at.interpreter_state = {7264, 7344, 7664, 7648};
   at.runtime.interpreter_import_lock = 7712;
+  at.thread_state_state = 40;
+  at.interpreter_stoptheworld = 10744;
+  at.runtime_stoptheworld = 10336;
   return at;
 }
 
@@ -262,10 +266,19 @@ constexpr Layout layout_of_314t() {
   auto at = with_copies_of_code(layout_of_314());
   at.interpreter_state = {7272, 7344, 7712, 7696};
   at.runtime.interpreter_import_lock = 7760;
+  at.thread_state_state = 44;
+  at.interpreter_stoptheworld = 10848;
+  at.runtime_stoptheworld = 10552;
   return at;
 }
 
-constexpr Layout layout_of_315t() { return with_copies_of_code(layout_of_315()); }
+constexpr Layout layout_of_315t() {
+  auto at = with_copies_of_code(layout_of_315());
+  at.thread_state_state = 48;
+  at.interpreter_stoptheworld = 10800;
+  at.runtime_stoptheworld = 10672;
+  return at;
+}
 
 const std::array tables{
     Python3{6, layout_of_36(), &python3_names, &python306_opcodes, 0, {}},
