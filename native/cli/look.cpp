@@ -59,19 +59,23 @@ Report report_of_process(int pid, const Options& options) {
     still = snapshot.stood_still;
     return diagnose(std::move(snapshot));
   };
-  auto report = look();
-  constexpr std::chrono::milliseconds part_of_a_wait{3};
-  for (int number = 1; may_wait_for_gil(report) && number < most_looks; ++number) {
-    std::this_thread::sleep_for(part_of_a_wait);
-    report = look();
-  }
+  const auto look_past_turns = [&] {
+    constexpr std::chrono::milliseconds part_of_a_wait{3};
+    auto report = look();
+    for (int number = 1; may_wait_for_gil(report) && number < most_looks; ++number) {
+      std::this_thread::sleep_for(part_of_a_wait);
+      report = look();
+    }
+    return report;
+  };
+  auto report = look_past_turns();
   // As good as a process that was stopped: nobody ran while it was looked at.
   if (report.status() != 1 || still) return report;
   for (int number = 1; report.status() == 1 && number < most_looks; ++number) {
     const auto one = namesake(report);
     const auto times = one ? times_run(pid, *one) : std::nullopt;
     std::this_thread::sleep_for(pause);
-    auto next = look();
+    auto next = look_past_turns();
     if (next.status() == 1 && still) return next;
     // A thread that takes the lock and waits for it by turns can be met twice between the two, and
     // then looks like one that waits for what it has.

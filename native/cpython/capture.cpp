@@ -133,6 +133,14 @@ class Capture {
 
   void read_gil() {
     const auto& version = *interpreter_.version;
+    const auto there =
+        attempt<bool>("interpreter_lock", [&] { return version.has_gil(objects_, interpreter_); });
+    if (there && !*there) {
+      snapshot_.gil.none = true;
+      snapshot_.gil.lock = LockFacts{};
+      snapshot_.gil.holder = std::optional<PthreadId>();
+      return;
+    }
     snapshot_.gil.lock = attempt<LockFacts>(
         "interpreter_lock", [&] { return version.gil_lock(objects_, interpreter_); });
     snapshot_.gil.holder = attempt<std::optional<PthreadId>>(
@@ -148,9 +156,12 @@ class Capture {
   void read_threads() {
     std::set<Lwp> seen;
     try {
+      const auto& at = interpreter_.layout;
+      const auto head = require(interpreter_.variables.interp_head);
+      worlds_.push_back(
+          Address{head.value() - at.runtime.interpreters_head + at.runtime_stoptheworld});
       std::unordered_set<Address> interpreters;
-      for (auto state = objects_.pointer(require(interpreter_.variables.interp_head));
-           !state.is_null();
+      for (auto state = objects_.pointer(head); !state.is_null();
            state = objects_.pointer(state + interpreter_.layout.interpreter_state.next)) {
         if (!interpreters.insert(state).second) throw FormatError("a loop");
         if (interpreters.size() > most_interpreters) {
@@ -305,6 +316,7 @@ class Capture {
 
   /// C code that joins a thread waits on a word inside that thread.
   void read_native_joins() {
+    find_joined_natives();
     std::unordered_map<PthreadId, std::string> names;
     for (const auto& thread : snapshot_.threads) {
       if (!thread.ident || !thread.lwp) continue;
@@ -326,6 +338,23 @@ class Capture {
     }
   }
 
+  /// The pthread id of a thread that another joins, and that waits for the world to stop before it
+  /// has a thread state: it waits for a GIL with one.
+  void find_joined_natives() {
+    if (!interpreter_.layout.free_threaded) return;
+    for (const auto& thread : snapshot_.threads) {
+      const auto& call = thread.system_call;
+      if (thread.wait || !call || !*call || !(*call)->futex) continue;
+      for (const auto ident : joined_at(target_.architecture, *(*call)->futex)) {
+        const auto* const native = matcher_.thread_of(ident);
+        if (native == nullptr) continue;
+        const auto joined =
+            std::ranges::find(snapshot_.threads, std::optional(native->lwp), &ThreadFacts::lwp);
+        if (joined != snapshot_.threads.end() && !joined->ident) joined->ident = ident;
+      }
+    }
+  }
+
   /// Locks of C code, and of the C library: those on which neither Python's objects nor its own
   /// locks explain a wait.
   void read_native_locks() {
@@ -337,6 +366,8 @@ class Capture {
       if (is_turn(futex)) continue;
       std::string doubt;
       try {
+        thread.native_lock = world_being_stopped(thread);
+        if (thread.native_lock) continue;
         thread.native_lock = reader.lock_of(**call);
         doubt = reader.doubt(**call);
       } catch (const Error& error) {
@@ -348,6 +379,29 @@ class Capture {
       thread.whole = false;
       snapshot_.problems.push_back(fmt::format("thread LWP {}: {}", *thread.lwp, doubt));
     }
+  }
+
+  /// Where the thread stops all others of a free-threaded build (Python/pystate.c, stop_the_world,
+  /// as for a fork, or for a new thread when the table of threads is full): who does not let it.
+  std::optional<NativeLock> world_being_stopped(const ThreadFacts& thread) {
+    const auto& layout = interpreter_.layout;
+    if (!layout.free_threaded) return std::nullopt;
+    const auto parked = parked_for(thread);
+    const auto world = std::ranges::find_if(worlds_, [&](Address each) {
+      return parked >= each && parked - each < layout.stoptheworld_size;
+    });
+    if (world == worlds_.end()) return std::nullopt;
+    NativeLock lock;
+    lock.kind = NativeLock::Kind::attached_thread_state;
+    lock.address = parked;
+    // One that runs stops soon; one that sleeps in C code without letting go does not.
+    for (const auto& other : snapshot_.threads) {
+      if (!other.lwp || other.lwp == thread.lwp || !attached_.contains(*other.lwp)) continue;
+      const bool sleeps = other.system_call && *other.system_call;
+      if (sleeps || !lock.owner) lock.owner = other.lwp;
+      if (sleeps) break;
+    }
+    return lock;
   }
 
   /// Whether a thread that waits on `futex` waits for its turn with the GIL or the import lock.
@@ -366,6 +420,7 @@ class Capture {
 
   void read_interpreter(Address interpreter, std::set<Lwp>& seen) {
     const auto& layout = interpreter_.layout;
+    worlds_.push_back(interpreter + layout.interpreter_stoptheworld);
     const auto library = library_of(interpreter);
     WaitReader waits(objects_, frames_, library);
     Readers readers{library, waits, ImportReader(objects_, frames_, waits, library)};
@@ -464,6 +519,12 @@ class Capture {
       const auto& lock = snapshot_.import_lock.lock;
       if (lock) name_parked(thread, lock->address);
       seen.insert(native->lwp);
+    }
+    constexpr std::uint32_t attached = 1;  // _Py_THREAD_ATTACHED, Include/internal/pycore_pystate.h
+    const auto& layout = interpreter_.layout;
+    if (layout.free_threaded && thread.lwp &&
+        objects_.memory().value<std::uint32_t>(state + layout.thread_state_state) == attached) {
+      attached_.insert(*thread.lwp);
     }
     const auto& current = interpreter_.variables.py_thread_state_current;
     thread.has_gil = current && objects_.pointer(*current) == state;
@@ -683,6 +744,8 @@ class Capture {
   std::map<std::pair<Address, int>, Frame> shown_;  ///< by code object and line
   const CaptureOptions& options_;
   Snapshot& snapshot_;
+  std::set<Lwp> attached_;       ///< of a free-threaded build: threads that run, or are in C code
+  std::vector<Address> worlds_;  ///< the same: each _stoptheworld_state
   std::set<std::pair<Lwp, Address>> entered_;  ///< which thread has a state in which interpreter
   std::unordered_set<PthreadId> known_;        // to threading
   /// By thread: each module that it imports, and the lock that it waits for.
@@ -699,9 +762,11 @@ Snapshot look(const Target& target, const CaptureOptions& options, Interpreter& 
   snapshot.all_thread_states = target.all_threads;
   snapshot.whole_target = target.problems.empty();
   interpreter = find_interpreter(target, snapshot.problems);
+  snapshot.newer = interpreter.newer;
   snapshot.python.image = interpreter.image;
   snapshot.python.build_id = interpreter.file->build_id();
   snapshot.python.arch = name_of(target.architecture);
+  snapshot.python.free_threaded = interpreter.layout.free_threaded;
   snapshot.python.pydebug = interpreter.layout.pydebug;
   // PEP 393: since 3.3 each str has a width of its own.
   if (interpreter.layout.unicode.str != 0) {

@@ -27,6 +27,8 @@ struct Version {
   std::unique_ptr<FrameReader> (*frames)(Objects&, const Interpreter&);
   /// As Snapshot::signals_interrupt_waits says.
   bool signals_interrupt_waits;
+  /// Whether there is a GIL; not in a free-threaded build that runs without. Throws FaultError.
+  bool (*has_gil)(Objects&, const Interpreter&);
   /// The GIL, and the thread that has it. Both throw FaultError, FormatError.
   LockFacts (*gil_lock)(Objects&, const Interpreter&);
   std::optional<PthreadId> (*gil_holder)(Objects&, const Interpreter&);
@@ -36,6 +38,8 @@ struct Version {
 struct Interpreter {
   const Version* version = nullptr;
   const Names* names = nullptr;
+  /// What is said of a version after the newest that is read by the latter's tables; else empty.
+  std::string newer;
   std::string image;              ///< path as the target names it
   std::unique_ptr<ElfFile> file;  ///< that file, opened on this machine
   LoadBias bias{};

@@ -178,6 +178,14 @@ struct Layout {
   /// What a thread state's frames are: frame objects up to 3.10, then _PyInterpreterFrame.
   enum class Frames : std::uint8_t { objects, interpreter };
   Frames frames = Frames::objects;
+  bool free_threaded = false;  ///< built with --disable-gil (3.13 and later), which has these:
+  std::optional<Offset> gil_enabled;  ///< in _gil_runtime_state
+  Offset thread_state_state = 0;      ///< `state` of PyThreadState
+  /// The _stoptheworld_state of an interpreter and of _PyRuntime, and what of it is waited for.
+  Offset interpreter_stoptheworld = 0, runtime_stoptheworld = 0, stoptheworld_size = 0;
+  std::optional<Offset> co_tlbc, frame_tlbc_index;  ///< copies of the code, since 3.14
+  unsigned unicode_kind_bit = 2;     ///< of PyASCIIObject.state, at which `kind` begins
+  unsigned managed_dict_before = 3;  ///< words before an object, since 3.13
   unsigned lasti_unit = 1;  ///< bytes of code for each of f_lasti and b_handler, of frame objects
 };
 

@@ -57,6 +57,10 @@ struct OpcodeTable {
   std::uint8_t jump_unit;  ///< bytes of code for each unit of a jump's argument
   std::span<const OpcodeRow> rows;
   std::span<const std::pair<std::uint8_t, std::uint8_t>> specialised;
+  /// The lowest bits of IMPORT_NAME's argument that are flags: lazily or not, since 3.15.
+  std::uint8_t import_flags = 0;
+  /// What lies above the iterator of a FOR_ITER: since 3.15 an index or NULL.
+  std::uint8_t above_iterator = 0;
 };
 
 }  // namespace importlock

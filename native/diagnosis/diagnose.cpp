@@ -38,6 +38,10 @@ class Judgement {
     static_cast<void>(found_deadlock_of_locks() || found_circle_of_joins() || found_orphan() ||
                       found_total_hang() || found_stall() || found_import());
     weigh();
+    if (!found_.newer.empty()) {
+      verdict().certain = false;
+      report_.problems.push_back(found_.newer);
+    }
     constexpr std::string_view restart = "Only a restart helps";
     if (!verdict().certain && verdict().advice.starts_with(restart)) {
       verdict().advice.replace(0, restart.size(), "If so, only a restart helps");

@@ -63,6 +63,7 @@ std::string what_of(const NativeLock& lock) {
     case NativeLock::Kind::barrier: return named("pthread barrier");
     case NativeLock::Kind::once: return named("one-time initialisation in C code");
     case NativeLock::Kind::stream: return named("lock of a C stream (FILE)");
+    case NativeLock::Kind::attached_thread_state: return "attached thread state";
     case NativeLock::Kind::semaphore:
     case NativeLock::Kind::unknown: return named("lock of C code");
   }
@@ -89,6 +90,7 @@ Findings::Findings(Snapshot snapshot)
       whole_list(snapshot.all_thread_states),
       ran_on(snapshot.ran_on),
       whole_target(snapshot.whole_target),
+      newer(snapshot.newer),
       signals_interrupt_waits(snapshot.signals_interrupt_waits) {
   report.target = std::move(snapshot.target);
   report.python = std::move(snapshot.python);
@@ -138,7 +140,9 @@ void Findings::judge_locks() {
     report.import_lock_state = ImportLockState::free;
   }
   const auto& gil = report.gil;
-  if (gil.lock && gil.lock->address.is_null()) {
+  if (gil.none) {
+    report.gil_state = GilState::none;
+  } else if (gil.lock && gil.lock->address.is_null()) {
     report.gil_state = GilState::not_created;
   } else if (gil.lock && gil.lock->locked) {
     report.gil_state = *gil.lock->locked ? GilState::held : GilState::free;
@@ -311,8 +315,11 @@ Wait Findings::native_wait(Index i, const NativeLock& lock) const {
   wait.kind = is_mutex(lock.kind) ? WaitKind::mutex : WaitKind::native_lock;
   wait.what = what_of(lock);
   wait.lock = lock.address;
-  wait.timed = (*facts.system_call)->timed;
-  wait.seconds_left = (*facts.system_call)->time_out;
+  // That is asked for a millisecond at a time, for ever.
+  if (lock.kind != NativeLock::Kind::attached_thread_state) {
+    wait.timed = (*facts.system_call)->timed;
+    wait.seconds_left = (*facts.system_call)->time_out;
+  }
   if (facts.operation) {
     wait.because = facts.operation->text;
     wait.frame = facts.operation->frame;

@@ -17,6 +17,17 @@ bool may_wait_for_gil(const Report& report) {
     const auto& call = thread.facts.system_call;
     return thread.facts.lwp && thread.facts.python && call && !*call;
   };
+  const auto joins_what_begins = [&](const ThreadReport& joiner) {
+    const auto& waits = joiner.waits_for;
+    return waits && waits->kind == WaitKind::join && waits->lwp &&
+           std::ranges::any_of(report.threads, [&](const ThreadReport& joined) {
+             const auto& call = joined.facts.system_call;
+             return joined.facts.lwp == waits->lwp && !joined.facts.python && call && !*call;
+           });
+  };
+  if (report.python.free_threaded && std::ranges::any_of(report.threads, joins_what_begins)) {
+    return true;
+  }
   if (report.gil_state != GilState::held || !report.gil_holder) return false;
   return std::ranges::any_of(report.threads, [&](const ThreadReport& holder) {
     if (holder.facts.lwp != report.gil_holder) return false;

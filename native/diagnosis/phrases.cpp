@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <string_view>
 
 namespace importlock {
 
@@ -45,7 +46,8 @@ std::string name_of_lock(const Wait& wait) {
 std::string phrase(const Wait& wait) {
   const auto with_article = [&] {
     if (!wait.name.empty()) return fmt::format("the {} {}", wait.what, wait.name);
-    const bool vowel = wait.what.starts_with('E') || wait.what.starts_with('R');  // an RLock
+    constexpr std::string_view vowels = "aER";  // an RLock
+    const bool vowel = !wait.what.empty() && vowels.find(wait.what.front()) != vowels.npos;
     return (vowel ? "an " : "a ") + wait.what;
   };
   switch (wait.kind) {

@@ -166,6 +166,13 @@ std::string Wording::advice(const Cycle& cycle) const {
         where.empty() ? "" : " at " + where);
   }
   if (std::ranges::any_of(cycle, is_gil)) return stuck_gil_advice();
+  for (const auto i : cycle) {
+    const auto& lock = found_.facts(i).native_lock;
+    const auto by = found_.awaited(i);
+    if (lock && lock->kind == NativeLock::Kind::attached_thread_state && by) {
+      return advice_to_let_go(*by, "detach its thread state");
+    }
+  }
   if (cycle.size() == 1 && is_lock(cycle.front())) {
     return found_.wait(cycle.front()).kind == WaitKind::lock
                ? fmt::format("Take that Lock once only{}, or make it an RLock.", at)
@@ -191,11 +198,15 @@ std::string Wording::stuck_gil_clause() const {
 }
 
 std::string Wording::stuck_gil_advice() const {
-  const auto at = own_place_of(found_.facts(*found_.gil_holder), 0);
+  return advice_to_let_go(*found_.gil_holder, "release the GIL");
+}
+
+std::string Wording::advice_to_let_go(Index holder, std::string_view how) const {
+  const auto at = own_place_of(found_.facts(holder), 0);
   return fmt::format(
-      "The C code called{} must release the GIL while it waits (Py_BEGIN_ALLOW_THREADS; with "
-      "ctypes, CDLL in place of PyDLL).",
-      at.empty() ? "" : " at " + at);
+      "The C code called{} must {} while it waits (Py_BEGIN_ALLOW_THREADS; with ctypes, CDLL in "
+      "place of PyDLL).",
+      at.empty() ? "" : " at " + at, how);
 }
 
 const ThreadStart* Wording::start_of(Index i, Index starter) const {

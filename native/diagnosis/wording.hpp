@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "diagnosis/findings.hpp"
@@ -53,6 +54,8 @@ class Wording {
   [[nodiscard]] std::string hold_sentence(const Contended& lock) const;
 
  private:
+  /// What the C code of a thread is to do that keeps what others need while it waits.
+  [[nodiscard]] std::string advice_to_let_go(Index holder, std::string_view how) const;
   /// Whether some thread waits for that lock.
   [[nodiscard]] bool wanted(const HeldLock& held) const;
   /// "the RLock self.lock that B (LWP 2) holds", "the end of B (LWP 2)"

@@ -62,6 +62,7 @@ struct ImportLockFacts {
 /// interpreter_lock of Python/ceval.c and _PyThreadState_Current of Python/pystate.c (2.7); struct
 /// _gil_runtime_state of Include/internal (3.x), where `lock` spans its condition variable.
 struct GilFacts {
+  bool none = false;  ///< a free-threaded build that runs without; its lock is null
   Known<LockFacts> lock;
   Known<std::optional<PthreadId>> holder;  ///< thread of the thread state that holds it
 };
@@ -193,6 +194,9 @@ struct NativeLock {
     barrier,
     once,    ///< pthread_once or the guard of a static variable: somebody else initialises it
     stream,  ///< the lock of a FILE
+    /// What a thread keeps while it runs Python or C code that does not let go of it, in a
+    /// free-threaded build, and what another waits for that stops them all for a moment.
+    attached_thread_state,
   };
   Kind kind = Kind::unknown;
   Address address;     ///< of the whole lock; of an unknown one the futex
@@ -245,6 +249,9 @@ struct Snapshot {
   /// A signal interrupts the waits of the main thread for locks, so that a handler written in
   /// Python can end them (3.2 and later).
   bool signals_interrupt_waits = false;
+  /// Of a version of CPython that is newer than any known: what it was read as, and why. No verdict
+  /// on it is certain.
+  std::string newer;
   std::vector<std::string> problems;  ///< what could not be read, one clause each
 };
 

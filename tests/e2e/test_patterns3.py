@@ -37,8 +37,8 @@ import harness
 # Debian's own, stripped, and one with a shared libpython.
 BUILDS = {"static": "python3", "shared": "python3-shared"}
 # Debian's of other versions, by release.
-RELEASES = {"3.9": "bullseye", "3.13": "trixie", "3.14": "sid"}
-NEWER = ("3.13", "3.14")
+RELEASES = {"3.9": "bullseye", "3.13": "trixie", "3.14": "sid", "3.15": "sid"}
+NEWER = ("3.13", "3.14", "3.15")
 MODULE_LOCK = "module lock of videoin"
 
 
@@ -374,10 +374,10 @@ def test_pattern(hang, build, pattern, tmp_path, verdict3_table):
 MINORS = {
     # From 3.12 on each interpreter has a thread state of its own for C's callbacks to find.
     "python3/gil_in_subinterpreter": range(8, 12),
-    "python3/resources_in_thread": range(9, 15),
-    "python3/simple_queue_in_import": range(7, 15),
+    "python3/resources_in_thread": range(9, 16),
+    "python3/simple_queue_in_import": range(7, 16),
     # 3.6 imports no module to unpickle a class of it.
-    "python3/unpickle_in_thread": range(7, 15),
+    "python3/unpickle_in_thread": range(7, 16),
 }
 
 
@@ -411,7 +411,7 @@ def of_version(pattern: Pattern3, minor: int) -> Pattern3:
 @pytest.mark.parametrize("version", ["3.6", "3.7", *NEWER])
 def test_pattern_of_another_version(hang, version, pattern, version_table):
     minor = int(version.removeprefix("3."))
-    if minor not in MINORS.get(pattern.fixture, range(6, 15)):
+    if minor not in MINORS.get(pattern.fixture, range(6, 16)):
         pytest.skip(f"it does not hang on {version}")
     pattern = of_version(pattern, minor)
     process = hang(pattern.fixture, (of_release if version in NEWER else named)(version))
@@ -476,7 +476,7 @@ def test_a_program_that_runs_a_library_of_debian(hang, monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("version, program", [
-    *(pytest.param(f"3.{minor}", named, id=f"3.{minor}") for minor in range(6, 15)),
+    *(pytest.param(f"3.{minor}", named, id=f"3.{minor}") for minor in range(6, 16)),
     *(pytest.param(version, of_release, id=release) for version, release in RELEASES.items()),
 ])
 def test_every_version_is_read_or_named(hang, version, program):
@@ -489,6 +489,44 @@ def test_every_version_is_read_or_named(hang, version, program):
         report = json.loads(result.stdout)
         assert report["python"]["version"].startswith(f"{version}.")
         assert compared_elsewhere(IN_THREAD, report, result.returncode, process) == []
+
+
+def later(*arguments: str) -> str:
+    """Debian's newest that says it is of the version after that."""
+    newest = NEWER[-1]
+    after = f"3.{int(newest.removeprefix('3.')) + 1}"
+    return harness.output(harness.FIXTURES / "later_python3.sh", RELEASES[newest], newest, after,
+                          *arguments, timeout=900)
+
+
+@pytest.mark.parametrize("pattern", [PATTERNS[0], *(
+    each for each in PATTERNS
+    if each.fixture in ("python3/lock_and_import", "python3/fifo_in_import"))],
+    ids=lambda pattern: pathlib.Path(pattern.fixture).name)
+def test_a_version_after_the_newest_is_read_as_that(hang, pattern):
+    process = hang(pattern.fixture, later())
+    report, status = by_command(process.pid)
+    problem = report["problems"].pop()
+    doubtful = dataclasses.replace(pattern, certain=False)
+    assert compared_elsewhere(doubtful, report, status, process) == []
+    assert re.search(r"CPython 3\.16 is newer .* read as 3\.15", problem)
+
+
+@pytest.mark.parametrize("at, value, told", [
+    ("384", "120", "its debug offset at 384 is 120 and not 112"),  # co_filename
+    ("376", "224", "its debug offset at 376 is 224 and not 216"),  # sizeof(PyCodeObject)
+    ("176", "896", None),  # sizeof(PyThreadState), which is its own in each version
+    ("96", "7600", "its modules have no sys|modules is no dict|cannot be read|unreadable"),
+])
+def test_a_version_after_the_newest_that_is_laid_out_otherwise(hang, at, value, told):
+    process = hang(IN_THREAD.fixture, later(at, value))
+    result = look("--json", process.pid)
+    if told is None:
+        assert result.returncode == 1 and not result.stderr, result.stderr
+        return
+    line, = result.stderr.splitlines()
+    assert result.returncode == 2 and not result.stdout
+    assert re.search(rf"CPython 3\.16\b.*\b3\.15\b.*({told})", line), line
 
 
 def test_threads_that_take_turns_do_not_hang(hang, build):

@@ -135,6 +135,8 @@ def specialised():
 def main():
     pairs = sorted(specialised())
     first = str(MINOR >= 13).lower()
+    # Two bits of IMPORT_NAME's argument are flags, and an index lies above FOR_ITER's iterator.
+    since_315 = ", 2, 1" if MINOR >= 15 else ""
     print(f"""#include <array>
 
 #include "cpython/layouts/opcodes3.hpp"
@@ -156,7 +158,7 @@ constexpr std::array<std::pair<std::uint8_t, std::uint8_t>, {len(pairs)}> specia
 
 }}  // namespace
 
-const OpcodeTable python3{MINOR}_opcodes{{{dis.EXTENDED_ARG}, {first}, 2, rows, specialised}};
+const OpcodeTable python3{MINOR}_opcodes{{{dis.EXTENDED_ARG}, {first}, 2, rows, specialised{since_315}}};
 
 }}  // namespace importlock""")
 

@@ -10,7 +10,7 @@ namespace {
 
 // Lib/threading.py, Lib/queue.py, Lib/subprocess.py, Lib/concurrent/futures/_base.py,
 // Lib/multiprocessing/{pool,process}.py, Lib/importlib/*.py and Lib/encodings/__init__.py of 3.6 to
-// 3.14. `__enter__` of Semaphore is `acquire` itself. What a version does not have is not found.
+// 3.15. `__enter__` of Semaphore is `acquire` itself. What a version does not have is not found.
 constexpr std::array places{
     Names::Place{"threading", "Thread", "start", Function::thread_start},
     Names::Place{"threading", "Thread", "join", Function::thread_join},

@@ -13,8 +13,8 @@ namespace importlock {
 namespace {
 
 // Offsets of x86-64, measured with gdb's ptype on 3.6.15, 3.7.16, 3.8.18, 3.9.18, 3.10.13, 3.11.7,
-// 3.12.1, 3.13.0, 3.13.5 and 3.14.10; 3.11's on Debian's 3.11.2 too. Those of other architectures
-// take the place of these (measured3.cpp). Sources: Include/cpython/*.h,
+// 3.12.1, 3.13.0, 3.13.5, 3.14.10 and 3.15.2; 3.11's on Debian's 3.11.2 too. Those of other
+// architectures take the place of these (measured3.cpp). Sources: Include/cpython/*.h,
 // Include/internal/*.h, Modules/_threadmodule.c.
 
 /// What is alike from 3.6 on.
@@ -195,6 +195,91 @@ constexpr Layout layout_of_314() {
   return at;
 }
 
+constexpr Layout layout_of_315() {
+  auto at = layout_of_314();
+  at.interpreter_state = {7264, 7336, 7592, 7576};
+  at.thread_state.thread_id = 176;
+  at.thread_state.native_thread_id = 184;
+  at.managed.ht_cached_keys = 888;
+  at.runtime = {936, 0, 0, 16, 7688};
+  return at;
+}
+
+/// Include/object.h, struct _object of Py_GIL_DISABLED: ob_tid, ob_flags, ob_mutex, ob_gc_bits,
+/// ob_ref_local and ob_ref_shared stand in the place of ob_refcnt, and ob_type follows. What
+/// follows the head of an object lies that much further on.
+constexpr Layout without_gil(Layout at) {
+  constexpr Layout::Offset more = 16;
+  const auto move = [](auto&... fields) { ((fields += more), ...); };
+  move(at.object.ob_type, at.object.ob_size);
+  move(at.code.co_argcount, at.code.co_nlocals, at.code.co_stacksize, at.code.co_consts,
+       at.code.co_names, at.code.co_filename, at.code.co_name, at.code.co_firstlineno,
+       at.code.co_lnotab);
+  move(at.adaptive_code.co_code_adaptive, at.adaptive_code.co_nlocalsplus,
+       at.adaptive_code.co_localsplusnames, at.adaptive_code.co_localspluskinds,
+       at.adaptive_code.co_exceptiontable);
+  move(at.bytes.ob_shash, at.bytes.ob_sval);
+  move(at.flexible_unicode.length, at.flexible_unicode.hash, at.flexible_unicode.state,
+       at.flexible_unicode.ascii_data, at.flexible_unicode.compact_data, at.flexible_unicode.data);
+  move(at.split_dict.ma_keys, at.split_dict.ma_values);
+  move(at.float_object.ob_fval, at.long_integer.ob_digit);
+  move(at.method.im_func, at.method.im_self);
+  move(at.c_function.m_ml, at.c_function.m_self, at.c_function.m_module, at.c_function.mm_class);
+  move(at.method_descriptor.d_type, at.method_descriptor.d_method);
+  move(at.type.tp_name, at.type.tp_basicsize, at.type.tp_flags, at.type.tp_base, at.type.tp_dict,
+       at.type.tp_dictoffset, at.type.tp_subclasses, at.managed.ht_cached_keys);
+  move(at.tuple.ob_item, at.list.ob_item, at.function.func_code, at.module.md_dict, at.cell.ob_ref,
+       at.call_iterator.it_callable, at.weakref.wr_object);
+  move(at.lock.lock_lock, at.lock.size_with_mutex);
+  move(at.rlock.rlock_lock, at.rlock.rlock_owner, at.rlock.rlock_count, at.rlock.size_with_mutex);
+  move(at.thread_handle.handle);
+  at.free_threaded = true;
+  at.managed_dict_before = 1;  // no PyGC_Head lies before an object
+  at.gil_enabled = 0;
+  at.gil = {16, 24, 40, 48};
+  at.stoptheworld_size = 8;  // its mutex and its stop_event
+  return at;
+}
+
+constexpr Layout layout_of_313t() {
+  auto at = without_gil(layout_of_313());
+  at.interpreter_state = {7264, 7344, 7664, 7648};
+  at.runtime.interpreter_import_lock = 7712;
+  at.thread_state_state = 40;
+  at.interpreter_stoptheworld = 10744;
+  at.runtime_stoptheworld = 10336;
+  return at;
+}
+
+/// What is alike from 3.14 on.
+constexpr Layout with_copies_of_code(Layout at) {
+  at = without_gil(at);
+  at.interpreter_frame.owner = 78;
+  at.frame_tlbc_index = 72;
+  at.co_tlbc = 224;
+  at.adaptive_code.co_code_adaptive = 232;
+  at.unicode_kind_bit = 8;
+  return at;
+}
+
+constexpr Layout layout_of_314t() {
+  auto at = with_copies_of_code(layout_of_314());
+  at.interpreter_state = {7272, 7344, 7712, 7696};
+  at.runtime.interpreter_import_lock = 7760;
+  at.thread_state_state = 44;
+  at.interpreter_stoptheworld = 10848;
+  at.runtime_stoptheworld = 10552;
+  return at;
+}
+
+constexpr Layout layout_of_315t() {
+  auto at = with_copies_of_code(layout_of_315());
+  at.thread_state_state = 48;
+  at.interpreter_stoptheworld = 10800;
+  at.runtime_stoptheworld = 10672;
+  return at;
+}
+
 const std::array tables{
     Python3{6, layout_of_36(), &python3_names, &python306_opcodes, 0, {}},
     Python3{7, layout_of_37(), &python3_names, &python307_opcodes, 1'520, {}},
@@ -207,6 +292,19 @@ const std::array tables{
             python313_debug_offsets},
     Python3{14, layout_of_314(), &python314_names, &python314_opcodes, 316'616,
             python314_debug_offsets},
+    Python3{15, layout_of_315(), &python314_names, &python315_opcodes, 346'568,
+            python315_debug_offsets, newest_sizes},
+};
+
+/// Builds with --disable-gil: 3.13 measured like the others, 3.14 and 3.15 on structures compiled
+/// from the headers of 3.14.10 and 3.15.2 with Py_GIL_DISABLED.
+const std::array free_threaded_tables{
+    Python3{13, layout_of_313t(), &python313_names, &python313_opcodes, 328'320,
+            python313_debug_offsets},
+    Python3{14, layout_of_314t(), &python314_names, &python314_opcodes, 365'624,
+            python314_debug_offsets},
+    Python3{15, layout_of_315t(), &python314_names, &python315_opcodes, 409'296,
+            python315_debug_offsets, newest_free_threaded_sizes},
 };
 
 const MeasuredBuild* measured_on(Architecture architecture, unsigned minor) {
@@ -217,6 +315,12 @@ const MeasuredBuild* measured_on(Architecture architecture, unsigned minor) {
 }
 
 }  // namespace
+
+std::optional<Python3> free_threaded_table(unsigned minor, Architecture architecture) {
+  const auto* const found = std::ranges::find(free_threaded_tables, minor, &Python3::minor);
+  const bool there = found != free_threaded_tables.end() && architecture == Architecture::x86_64;
+  return there ? std::optional(*found) : std::nullopt;
+}
 
 std::optional<Python3> python3_table(unsigned minor, Architecture architecture) {
   const auto* const found = std::ranges::find(tables, minor, &Python3::minor);
@@ -232,6 +336,8 @@ std::optional<Python3> python3_table(unsigned minor, Architecture architecture) 
   }
   return table;
 }
+
+unsigned newest_python3() { return tables.back().minor; }
 
 std::optional<unsigned> minor_of_runtime(std::uint64_t size, Architecture architecture) {
   if (size == 0) return std::nullopt;

@@ -56,6 +56,7 @@ constexpr Version version{
       return std::make_unique<Python2Frames>(objects);
     },
     .signals_interrupt_waits = false,
+    .has_gil = [](Objects&, const Interpreter&) { return true; },
     .gil_lock = gil_lock,
     .gil_holder = gil_holder,
 };

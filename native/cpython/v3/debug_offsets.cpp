@@ -38,6 +38,38 @@ Layout told_layout(const Python3& table, Memory& memory, Address runtime) {
   return layout;
 }
 
+std::string at_odds(const Python3& table, Memory& memory, Address runtime) {
+  try {
+    if (table.debug_sizes.empty() || !has_offsets(memory, runtime))
+      return "it has no debug offsets";
+    const auto told = [&](std::uint64_t at) { return memory.value<std::uint64_t>(runtime + at); };
+    const auto differs = [](std::uint64_t at, std::uint64_t is, std::uint64_t expected) {
+      return fmt::format("its debug offset at {} is {} and not {}", at, is, expected);
+    };
+    const auto version = told(at_version);
+    if (version >> 16 != (3U << 8 | table.minor)) {
+      return fmt::format("its debug offsets are of version {}", to_hex(version));
+    }
+    for (const auto& [at, size] : table.debug_sizes.subspan(1)) {
+      if (const auto is = told(at); is != size) return differs(at, is, size);
+    }
+    auto layout = table.layout;
+    for (const auto& [at, field] : table.debug_offsets) {
+      const auto is = told(at);
+      if (at > table.debug_sizes[1].at && is != field(layout))
+        return differs(at, is, field(layout));
+    }
+    return {};
+  } catch (const FaultError& error) {
+    return error.what();
+  }
+}
+
+bool has_known_interpreter_state(const Python3& table, Memory& memory, Address runtime) {
+  const auto& [at, size] = table.debug_sizes.front();
+  return memory.value<std::uint64_t>(runtime + at) == size;
+}
+
 bool is_free_threaded(Memory& memory, Address runtime) {
   return has_offsets(memory, runtime) &&
          memory.value<std::uint64_t>(runtime + at_free_threaded) != 0;

@@ -39,6 +39,11 @@ void AdaptiveFrames::read_code(Address address, Code& code) {
       v3::protected_ranges(objects().bytes(objects().pointer(address + at.co_exceptiontable)));
 }
 
+bool AdaptiveFrames::fits(Address address) {
+  const auto& code = *this->code(address);
+  return opcodes_.fits(code.bytes, code.ranges, code.stack_size);
+}
+
 RawFrame AdaptiveFrames::read_frame(Address address) {
   const auto& layout = objects().layout();
   const auto& at = layout.interpreter_frame;
@@ -68,7 +73,7 @@ RawFrame AdaptiveFrames::read_frame(Address address) {
   if (at.stacktop) {
     frame.calls_python = load<std::int32_t>(fields, *at.stacktop).value_or(-1) >= 0;
   }
-  const auto first = frame.code_address + layout.adaptive_code.co_code_adaptive;
+  const auto first = start_of_code(address, frame.code_address);
   const auto instruction = pointer(at.prev_instr);
   if (instruction + unit == first) return frame;  // it has not begun
   const auto offset = instruction - first;
@@ -77,6 +82,21 @@ RawFrame AdaptiveFrames::read_frame(Address address) {
   }
   frame.lasti = static_cast<int>(v3::Opcodes::start_of(frame.code->bytes, offset));
   return frame;
+}
+
+Address AdaptiveFrames::start_of_code(Address frame, Address code) {
+  const auto& layout = objects().layout();
+  if (layout.co_tlbc) {
+    // Python/codeobject.c of 3.14, _PyCode_GetTLBC: each thread specialises a copy of its own, but
+    // number 0, which is the code itself. struct _PyCodeArray: the size, then the copies.
+    auto& memory = objects().memory();
+    const auto index = memory.value<std::uint32_t>(frame + *layout.frame_tlbc_index);
+    const auto copies = objects().pointer(code + *layout.co_tlbc);
+    if (index != 0 && !copies.is_null() && index < memory.value<std::uint64_t>(copies)) {
+      return objects().pointer(copies + layout.word + std::uint64_t{index} * layout.word);
+    }
+  }
+  return code + layout.adaptive_code.co_code_adaptive;
 }
 
 std::optional<Instruction> AdaptiveFrames::instruction_at(const Code& code,
@@ -105,7 +125,7 @@ std::optional<Callee> AdaptiveFrames::called(const RawFrame& frame, const Instru
   const auto slot = [&](int place) {
     return place < 0 ? Address{} : stack_slot(frame, static_cast<std::size_t>(place));
   };
-  if (instruction.opcode == Opcode::for_iter) return iterated(slot(depth - 1));
+  if (instruction.opcode == Opcode::for_iter) return iterated(slot(depth - 1 - above_iterator_));
   if (instruction.opcode == Opcode::call_function_ex) {
     // Above what is called and NULL, the tuple, and where the lowest bit says so a dict.
     const int above = 1 + static_cast<int>(instruction.argument & 1);

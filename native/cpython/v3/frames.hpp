@@ -10,13 +10,18 @@ namespace importlock {
 class AdaptiveFrames : public FrameReader {
  public:
   AdaptiveFrames(Objects& objects, const OpcodeTable& opcodes)
-      : FrameReader(objects), opcodes_(opcodes), callable_first_(opcodes.callable_first) {}
+      : FrameReader(objects),
+        opcodes_(opcodes),
+        callable_first_(opcodes.callable_first),
+        above_iterator_(opcodes.above_iterator) {}
 
   std::vector<Block> blocks(const RawFrame& frame) override;
   [[nodiscard]] bool enters(const Instruction& instruction, const Block& block) const override;
   [[nodiscard]] bool enters_with(const RawFrame& frame,
                                  const Instruction& instruction) const override;
   Address local(const RawFrame& frame, std::size_t index) override;
+  /// Whether the code object can be of the version whose opcodes these are.
+  bool fits(Address code);
 
  protected:
   void read_code(Address address, Code& code) override;
@@ -34,6 +39,8 @@ class AdaptiveFrames : public FrameReader {
   }
 
  private:
+  /// Where the instructions begin that the frame executes of its code.
+  [[nodiscard]] Address start_of_code(Address frame, Address code);
   [[nodiscard]] Block::Kind kind_of_handler(const Code& code, std::size_t handler) const;
   /// Where what `handler` protects begins.
   [[nodiscard]] static std::size_t start_of_block(const Code& code, std::size_t handler);
@@ -41,6 +48,7 @@ class AdaptiveFrames : public FrameReader {
 
   v3::Opcodes opcodes_;
   bool callable_first_;
+  int above_iterator_;
 };
 
 }  // namespace importlock

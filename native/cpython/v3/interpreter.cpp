@@ -64,18 +64,48 @@ std::optional<unsigned> minor_version(const PythonImage& image, Architecture arc
   return minor_of_runtime(runtime->second.front().size, architecture);
 }
 
-std::optional<Python3> known_table(const PythonImage& image, Architecture architecture) {
-  const auto minor = minor_version(image, architecture);
-  return minor ? python3_table(*minor, architecture) : std::nullopt;
+/// The table of that version, for the build that the target says it is; nothing where there is
+/// none.
+std::optional<Python3> table_of_build(const PythonImage& image, const Target& target,
+                                      unsigned minor) {
+  const auto runtime = address_of(image.exported, image.bias, runtime_symbol);
+  return runtime && is_free_threaded(*target.memory, *runtime)
+             ? free_threaded_table(minor, target.architecture)
+             : python3_table(minor, target.architecture);
+}
+
+std::optional<Python3> known_table(const PythonImage& image, const Target& target) {
+  const auto minor = minor_version(image, target.architecture);
+  return minor ? table_of_build(image, target, *minor) : std::nullopt;
+}
+
+/// The newest table, for a version after it whose debug offsets bear that out; `why` says what
+/// speaks against it.
+std::optional<Python3> newest_table(const PythonImage& image, const Target& target, unsigned minor,
+                                    std::string& why) {
+  const auto newest = newest_python3();
+  const auto runtime = address_of(image.exported, image.bias, runtime_symbol);
+  if (minor <= newest || !runtime) return std::nullopt;
+  auto table = table_of_build(image, target, newest);
+  if (!table) return std::nullopt;
+  table->minor = minor;
+  const auto odds = at_odds(*table, *target.memory, *runtime);
+  if (odds.empty()) return table;
+  why = fmt::format("; nor is it laid out as 3.{}: {}", newest, odds);
+  return std::nullopt;
 }
 
 Python3 table_of(const PythonImage& image, const Target& target) {
-  if (auto table = known_table(image, target.architecture)) return *table;
+  if (auto table = known_table(image, target)) return *table;
   const auto minor = minor_version(image, target.architecture);
+  std::string why;
+  if (minor) {
+    if (auto table = newest_table(image, target, *minor, why)) return *table;
+  }
   const auto name = minor ? fmt::format("CPython 3.{}", *minor) : "a CPython 3 of unknown version";
   throw TargetError(fmt::format(
-      "the target runs {} ({}), which py-importlock does not read; on {} it reads {}", name,
-      image.path, name_of(target.architecture), python3_versions(target.architecture)));
+      "the target runs {} ({}), which py-importlock does not read; on {} it reads {}{}", name,
+      image.path, name_of(target.architecture), python3_versions(target.architecture), why));
 }
 
 /// That layout, corrected by what the target itself tells of it.
@@ -89,6 +119,14 @@ Layout layout_in(const PythonImage& image, const Python3& table, Memory& memory,
     problems.push_back(fmt::format("{}: {}", image.path, error.what()));
     return table.layout;
   }
+}
+
+bool has_gil(Objects& objects, const Interpreter& interpreter) {
+  const auto& enabled = objects.layout().gil_enabled;
+  if (!enabled) return true;
+  // Python/ceval_gil.c: since the start by PYTHON_GIL or -X gil, or once a module needed it.
+  const auto gil = require(interpreter.variables.interpreter_lock);
+  return objects.memory().value<std::int32_t>(gil + *enabled) != 0;
 }
 
 LockFacts gil_lock(Objects& objects, const Interpreter& interpreter) {
@@ -129,6 +167,7 @@ constexpr Version version{
     .objects = objects_of,
     .frames = frames_of,
     .signals_interrupt_waits = true,
+    .has_gil = has_gil,
     .gil_lock = gil_lock,
     .gil_holder = gil_holder,
 };
@@ -155,6 +194,7 @@ constexpr Version version_without_runtime{
     .objects = objects_of,
     .frames = frames_of,
     .signals_interrupt_waits = true,
+    .has_gil = has_gil,
     .gil_lock = static_gil_lock,
     .gil_holder = static_gil_holder,
 };
@@ -205,6 +245,17 @@ void locate_variables(Interpreter& found, const PythonImage& image, const Target
   }
 }
 
+/// Of a version without a table: what its debug offsets do not tell of a structure that differs.
+void forget_what_is_not_told(Interpreter& found, const PythonImage& image, const Python3& table,
+                             Memory& memory) {
+  const auto runtime = address_of(image.exported, image.bias, runtime_symbol);
+  if (!runtime || has_known_interpreter_state(table, memory, *runtime)) return;
+  auto& variables = found.variables;
+  variables.import_lock = variables.import_lock_thread = variables.import_lock_level =
+      Missing{fmt::format("CPython 3.{} does not tell where it is", table.minor)};
+  variables.found_by.reset();
+}
+
 }  // namespace
 
 std::vector<std::string_view> exported_names() {
@@ -216,7 +267,7 @@ std::vector<std::string_view> exported_names() {
 
 bool is_initialised(const Target& target, const PythonImage& image) {
   const auto runtime = image.exported.find(runtime_symbol);
-  const auto table = known_table(image, target.architecture);
+  const auto table = known_table(image, target);
   // Nothing says that it is not.
   if (runtime == image.exported.end() || !table) return true;
   std::vector<std::string> problems;
@@ -237,6 +288,8 @@ Interpreter interpreter_in(PythonImage image, const Target& target,
 
 Interpreter interpreter_by(const Python3& table, PythonImage image, const Target& target,
                            std::vector<std::string>& problems) {
+  const auto newest = newest_python3();
+  const bool newer = table.minor > newest;
   Interpreter found;
   found.version = &version;
   found.names = table.names;
@@ -252,15 +305,25 @@ Interpreter interpreter_by(const Python3& table, PythonImage image, const Target
   found.hash_secret =
       address_of(image.exported, image.bias, hash_secret_symbol).optional().value_or(Address{});
   locate_variables(found, image, target, problems);
+  if (newer) forget_what_is_not_told(found, image, table, *target.memory);
   found.file = std::move(image.file);
   found.lock_kind = found.layout.import_lock_is_mutex
                         ? LockKind::py_mutex
                         : lock_kind_of(*target.memory, image.imported, found.architecture,
                                        {found.variables.import_lock});
-  if (const auto why = contradiction(*target.memory, found, table.minor); !why.empty()) {
+  auto why = contradiction(*target.memory, found, table.minor);
+  if (newer && why.empty()) why = strange_code(*target.memory, found);
+  if (!why.empty()) {
     const auto lacks = target.problems.empty() ? "" : "; " + target.problems.front();
-    throw TargetError(fmt::format("{} is CPython 3.{}, but not laid out as that is: {}{}",
-                                  found.image, table.minor, why, lacks));
+    throw TargetError(fmt::format("{} is CPython 3.{}, but not laid out as {} is: {}{}",
+                                  found.image, table.minor,
+                                  newer ? fmt::format("3.{}", newest) : "that", why, lacks));
+  }
+  if (newer) {
+    found.newer = fmt::format(
+        "CPython 3.{} is newer than any that is known, and was read as 3.{}: its debug offsets and "
+        "the byte code of its importlib agree with that",
+        table.minor, newest);
   }
   return found;
 }

@@ -4,7 +4,7 @@
 
 #include "base/error.hpp"
 #include "cpython/objects.hpp"
-#include "cpython/v3/debug_offsets.hpp"
+#include "cpython/v3/frames.hpp"
 
 namespace importlock::v3 {
 
@@ -92,10 +92,6 @@ std::string contradiction(Memory& memory, const Interpreter& interpreter, unsign
     // _PyRuntime.interpreters has `main` after `head` (Include/internal/pycore_runtime.h). New ones
     // come first (Python/pystate.c, PyInterpreterState_New).
     auto main = runtime ? objects.pointer(head + objects.layout().word) : Address{};
-    if (runtime) {
-      const Address start{head.value() - objects.layout().runtime.interpreters_head};
-      expect(!is_free_threaded(memory, start), "it is a free-threaded build");
-    }
     bool main_is_listed = !runtime;
     auto state = objects.pointer(head);
     expect(!state.is_null(), "it has no interpreter");
@@ -115,6 +111,38 @@ std::string contradiction(Memory& memory, const Interpreter& interpreter, unsign
   } catch (const Error& error) {
     return error.what();
   }
+}
+
+std::string strange_code(Memory& memory, const Interpreter& interpreter) {
+  constexpr int fewest_functions = 50;  // 3.15 has 96
+  constexpr int most_functions = 1000;
+  const auto reader = interpreter.version->objects(memory, interpreter);
+  auto& objects = *reader;
+  AdaptiveFrames frames(objects, *interpreter.opcodes);
+  int functions = 0;
+  std::string strange;
+  const auto check = [&](Address name, Address value) {
+    if (!objects.is(value, objects.types().function)) return true;
+    const auto code = objects.pointer(value + objects.layout().function.func_code);
+    if (!frames.fits(code)) strange = objects.name(name);
+    return strange.empty() && ++functions < most_functions;
+  };
+  try {
+    // _PyRuntime.interpreters has `main` after `head`.
+    const auto main =
+        objects.pointer(require(interpreter.variables.interp_head) + objects.layout().word);
+    const auto modules = objects.pointer(main + objects.layout().interpreter_state.modules);
+    const auto importlib = objects.dict_of(objects.item(modules, "_frozen_importlib"));
+    objects.for_each_item(importlib, [&](Address name, Address value) {
+      if (!objects.derives_from(value, objects.types().type)) return check(name, value);
+      objects.for_each_item(objects.dict_of(value), check);
+      return strange.empty();
+    });
+  } catch (const Error& error) {
+    return error.what();
+  }
+  if (!strange.empty()) return fmt::format("the byte code of importlib's {} is another's", strange);
+  return functions < fewest_functions ? "importlib's functions were not found" : "";
 }
 
 }  // namespace importlock::v3

@@ -30,8 +30,9 @@ struct UnicodeState {
   bool compact, ascii;
 };
 
-UnicodeState unicode_state(std::uint32_t bits) {
-  return {(bits >> 2) & 7, (bits & (1U << 5)) != 0, (bits & (1U << 6)) != 0};
+UnicodeState unicode_state(std::uint32_t bits, unsigned kind_bit) {
+  bits >>= kind_bit;
+  return {bits & 7, (bits & (1U << 3)) != 0, (bits & (1U << 4)) != 0};
 }
 
 }  // namespace
@@ -42,7 +43,8 @@ std::optional<std::string> Python3Objects::read_text(Address object, std::size_t
   // Length and state at once.
   const auto head = memory().bytes(object, at.state + sizeof(std::uint32_t));
   const auto length = load_word(head, at.length, layout().word).value_or(0);
-  const auto state = unicode_state(load<std::uint32_t>(head, at.state).value_or(0));
+  const auto state =
+      unicode_state(load<std::uint32_t>(head, at.state).value_or(0), layout().unicode_kind_bit);
   if (length > longest_string) throw LimitError("a str of the target claims an absurd length");
   if (state.width != 1 && state.width != 2 && state.width != 4) {
     throw FormatError("a str of the target is of no kind that there is");
@@ -244,7 +246,8 @@ Python3Objects::Attributes Python3Objects::attributes_of(Address object) {
         return {{}, either + 1};
       }
       case Layout::Attributes::inline_values: {
-        const auto dict = before(3);
+        // The same of 3.13, MANAGED_DICT_OFFSET.
+        const auto dict = before(layout().managed_dict_before);
         const bool within = dict.is_null() && (flags & inline_values_flag) != 0;
         const auto size = pointer(type + layout().type.tp_basicsize).value();
         return {dict, within ? object + size : Address{}};

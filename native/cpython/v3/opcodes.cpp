@@ -4,6 +4,7 @@
 #include <bit>
 #include <set>
 #include <tuple>
+#include <unordered_map>
 #include <utility>
 
 namespace importlock::v3 {
@@ -55,7 +56,9 @@ std::uint32_t operand_of(const OpcodeRow& row, std::uint32_t argument) {
 }  // namespace
 
 Opcodes::Opcodes(const OpcodeTable& table)
-    : extended_arg_(table.extended_arg), jump_unit_(table.jump_unit) {
+    : extended_arg_(table.extended_arg),
+      jump_unit_(table.jump_unit),
+      import_flags_(table.import_flags) {
   for (std::size_t i = 0; i < base_.size(); ++i) base_[i] = static_cast<std::uint8_t>(i);
   for (const auto& row : table.rows) rows_[row.number] = row;
   for (const auto& [specialised, base] : table.specialised) base_[specialised] = base;
@@ -102,7 +105,8 @@ std::optional<Instruction> Opcodes::instruction_at(std::span<const std::byte> co
                                                                   found.flow == Flow::end
                                                               ? argument * jump_unit_
                                                               : offset - argument * jump_unit_)
-                             : operand_of(found, argument);
+                         : found.meaning == Opcode::import_name ? argument >> import_flags_
+                                                                : operand_of(found, argument);
     const bool branches =
         found.meaning != Opcode::for_iter &&
         (found.flow == Flow::may_jump_forward || found.flow == Flow::may_jump_backward ||
@@ -112,13 +116,12 @@ std::optional<Instruction> Opcodes::instruction_at(std::span<const std::byte> co
   return std::nullopt;
 }
 
-std::vector<int> Opcodes::depths_at(std::span<const std::byte> code,
-                                    std::span<const ProtectedRange> ranges,
-                                    std::size_t wanted) const {
+template <typename Visit>
+void Opcodes::walk(std::span<const std::byte> code, std::span<const ProtectedRange> ranges,
+                   const Visit& visit) const {
   // Handlers entered by an exception, of those that the offset is in.
   using State = std::tuple<std::size_t, int, int>;
   constexpr int most_handlers = 20;  // CO_MAXBLOCKS, Include/cpython/code.h
-  std::set<int> found;
   std::set<State> seen;
   std::vector<State> work;
   const auto push = [&](std::size_t offset, int depth, int raised) {
@@ -137,12 +140,12 @@ std::vector<int> Opcodes::depths_at(std::span<const std::byte> code,
     work.pop_back();
     std::size_t argument = 0;
     while (offset + 1 < code.size() && code[offset] == std::byte{extended_arg_}) {
-      if (offset == wanted) found.insert(depth);
+      if (!visit(offset, depth)) return;
       argument = (argument | argument_byte(code, offset)) << 8;
       offset += unit;
     }
     if (offset + 1 >= code.size()) continue;
-    if (offset == wanted) found.insert(depth);
+    if (!visit(offset, depth)) return;
     const auto& here = row(code[offset]);
     argument |= argument_byte(code, offset);
     const auto next = offset + unit * (std::size_t{1} + here.caches);
@@ -174,7 +177,34 @@ std::vector<int> Opcodes::depths_at(std::span<const std::byte> code,
         by_argument(here.by_argument, static_cast<std::uint32_t>(argument & 0xffff'ffff));
     push(next, depth + here.effect + change, raised);
   }
+}
+
+std::vector<int> Opcodes::depths_at(std::span<const std::byte> code,
+                                    std::span<const ProtectedRange> ranges,
+                                    std::size_t wanted) const {
+  std::set<int> found;
+  walk(code, ranges, [&](std::size_t offset, int depth) {
+    if (offset == wanted) found.insert(depth);
+    return true;
+  });
   return {found.begin(), found.end()};
+}
+
+bool Opcodes::fits(std::span<const std::byte> code, std::span<const ProtectedRange> ranges,
+                   std::size_t stack_size) const {
+  std::unordered_map<std::size_t, int> depths;
+  bool fits = !code.empty();
+  walk(code, ranges, [&](std::size_t offset, int depth) {
+    const auto number = std::to_integer<std::uint8_t>(code[offset]);
+    const auto& here = rows_[number];
+    const bool goes_on = here.flow != Flow::end && here.flow != Flow::jump_forward &&
+                         here.flow != Flow::jump_backward;
+    fits = number != 0 && here.number == number && static_cast<std::size_t>(depth) <= stack_size &&
+           depths.try_emplace(offset, depth).first->second == depth &&
+           !(goes_on && offset + unit * (std::size_t{1} + here.caches) >= code.size());
+    return fits;
+  });
+  return fits;
 }
 
 }  // namespace importlock::v3

@@ -34,13 +34,25 @@ class Opcodes {
                                            std::span<const ProtectedRange> ranges,
                                            std::size_t offset) const;
 
+  /// Whether code can be of this version: all that can be reached in it is of opcodes that this
+  /// has, ends with one that ends code, and finds the value stack as deep on every way to it and
+  /// no deeper than `stack_size`.
+  [[nodiscard]] bool fits(std::span<const std::byte> code, std::span<const ProtectedRange> ranges,
+                          std::size_t stack_size) const;
+
  private:
+  /// Follows every path of the code and calls `visit(offset, depth)` for each unit on it, with the
+  /// depth of the value stack before it, until that returns false.
+  template <typename Visit>
+  void walk(std::span<const std::byte> code, std::span<const ProtectedRange> ranges,
+            const Visit& visit) const;
   [[nodiscard]] const OpcodeRow& row(std::byte number) const {
     return rows_[std::to_integer<std::size_t>(number)];
   }
 
   std::uint8_t extended_arg_;
   std::size_t jump_unit_;
+  unsigned import_flags_;
   std::array<OpcodeRow, 256> rows_{};
   std::array<std::uint8_t, 256> base_{};
 };

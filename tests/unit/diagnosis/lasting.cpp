@@ -48,6 +48,28 @@ BOOST_AUTO_TEST_CASE(a_stall_claims_no_more_than_its_moment) {
   BOOST_TEST((report.verdict.kind == VerdictKind::stalled));
 }
 
+BOOST_AUTO_TEST_CASE(a_new_thread_that_runs_may_be_between_two_waits_for_the_world_to_stop) {
+  Report report;
+  report.gil_state = GilState::none;
+  report.python.free_threaded = true;
+  report.threads.resize(2);
+  auto& joiner = report.threads[0];
+  auto& joined = report.threads[1];
+  joiner.facts.lwp = 1;
+  joiner.facts.python = true;
+  joiner.waits_for = Wait{};
+  joiner.waits_for->kind = WaitKind::join;
+  joiner.waits_for->lwp = 2;
+  joined.facts.lwp = 2;
+  joined.facts.system_call = std::optional<SystemCall>();
+  BOOST_TEST(may_wait_for_gil(report));
+  joined.facts.python = true;
+  BOOST_TEST(!may_wait_for_gil(report));
+  joined.facts.python = false;
+  report.python.free_threaded = false;
+  BOOST_TEST(!may_wait_for_gil(report));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace importlock

@@ -20,6 +20,7 @@ class Runtime : public Memory {
     put(8, (3U << 24 | table.minor << 16) | 0xf0);
     auto layout = table.layout;
     for (const auto& [at, field] : table.debug_offsets) put(at, field(layout));
+    for (const auto& [at, size] : table.debug_sizes) put(at, size);
   }
   bool try_read(Address address, std::span<std::byte> into) override {
     const auto offset = address.value() - runtime.value();
@@ -32,7 +33,7 @@ class Runtime : public Memory {
   }
 
  private:
-  std::vector<std::byte> bytes_ = std::vector<std::byte>(800);
+  std::vector<std::byte> bytes_ = std::vector<std::byte>(900);
 };
 
 constexpr std::size_t imports_modules = 96;  // of 3.14
@@ -43,7 +44,7 @@ constexpr std::size_t free_threaded = 16;
 BOOST_AUTO_TEST_SUITE(debug_offsets_of_3)
 
 BOOST_AUTO_TEST_CASE(what_the_target_tells_wins) {
-  for (const unsigned minor : {13U, 14U}) {
+  for (const unsigned minor : {13U, 14U, 15U}) {
     const auto table = *python3_table(minor, Architecture::x86_64);
     Runtime memory(table);
     const auto same = told_layout(table, memory, runtime);
@@ -80,6 +81,38 @@ BOOST_AUTO_TEST_CASE(what_tells_nothing_leaves_the_table) {
   const auto older = *python3_table(12, Architecture::x86_64);
   BOOST_TEST(told_layout(older, memory, runtime).interpreter_state.modules ==
              older.layout.interpreter_state.modules);
+}
+
+BOOST_AUTO_TEST_CASE(a_version_after_the_newest_bears_that_out_or_not) {
+  constexpr std::size_t interpreter_state_size = 48;
+  constexpr std::size_t thread_id = 240;
+  constexpr std::size_t code_size = 376;
+  constexpr std::size_t code_name = 392;
+  for (const auto& newest : {python3_table(newest_python3(), Architecture::x86_64),
+                             free_threaded_table(newest_python3(), Architecture::x86_64)}) {
+    auto table = *newest;
+    ++table.minor;
+    const auto odds_with = [&](std::size_t at, std::uint64_t value) {
+      Runtime memory(table);
+      memory.put(at, value);
+      return at_odds(table, memory, runtime);
+    };
+    Runtime same(table);
+    BOOST_TEST(at_odds(table, same, runtime) == "");
+    BOOST_TEST(has_known_interpreter_state(table, same, runtime));
+    // What grows with each version is told in full, but for the import lock.
+    BOOST_TEST(odds_with(interpreter_state_size, 300'000) == "");
+    BOOST_TEST(odds_with(thread_id, 184) == "");
+    BOOST_TEST(odds_with(code_size, 1000).starts_with("its debug offset at 376 is 1000 and"));
+    BOOST_TEST(odds_with(code_name, 40).starts_with("its debug offset at 392 is 40 and"));
+    Runtime grown(table);
+    grown.put(interpreter_state_size, 300'000);
+    BOOST_TEST(!has_known_interpreter_state(table, grown, runtime));
+    Runtime older(*newest);
+    BOOST_TEST(at_odds(table, older, runtime).starts_with("its debug offsets are of version"));
+    same.put(0, 0);
+    BOOST_TEST(at_odds(table, same, runtime) == "it has no debug offsets");
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_build_without_the_gil_is_told) {

@@ -107,6 +107,32 @@ BOOST_AUTO_TEST_CASE(a_call_with_a_tuple_may_always_have_the_place_of_a_dict) {
   BOOST_TEST(argument(python314_opcodes, 4) == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(an_import_may_have_flags) {
+  // IMPORT_NAME 6: the seventh name; since 3.15 the second one, not lazily.
+  const auto argument = [](const OpcodeTable& table, int number) {
+    return Opcodes(table).instruction_at(bytes({number, 6}), 0)->argument;
+  };
+  BOOST_TEST(argument(python314_opcodes, 73) == 6U);
+  BOOST_TEST(argument(python315_opcodes, 72) == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(code_of_another_version_does_not_fit) {
+  const auto fits = [](const OpcodeTable& table, const Compiled& compiled, std::size_t stack_size) {
+    const Opcodes opcodes(table);
+    auto code = compiled.code;
+    opcodes.undo_specialisation(code);
+    return opcodes.fits(code, protected_ranges(compiled.exception_table), stack_size);
+  };
+  const auto older = compiled_by_314();
+  const auto newer = compiled_by_315();
+  BOOST_TEST(fits(python314_opcodes, older, older.stack_size));
+  BOOST_TEST(fits(python315_opcodes, newer, newer.stack_size));
+  BOOST_TEST(!fits(python315_opcodes, older, older.stack_size));
+  BOOST_TEST(!fits(python314_opcodes, newer, newer.stack_size));
+  BOOST_TEST(!fits(python315_opcodes, newer, newer.stack_size - 2));
+  BOOST_TEST(!fits(python315_opcodes, {}, 1));
+}
+
 BOOST_AUTO_TEST_CASE(code_without_end_costs_little) {
   // JUMP_BACKWARD to itself, and jumps past either end.
   for (const auto& code : {bytes({140, 1}), bytes({140, 255}), bytes({110, 255}), bytes({144, 1}),
