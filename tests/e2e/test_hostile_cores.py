@@ -240,6 +240,20 @@ def test_a_core_that_claims_too_much_costs_little(original, claim_table, tmp_pat
     assert report["verdict"]["kind"] in ("deadlock", "unknown") or not report["verdict"]["certain"]
 
 
+def test_a_list_without_the_main_thread_is_not_whole(original, tmp_path):
+    core = pathlib.Path(shutil.copy(original[0], tmp_path / "core"))
+    changed = Core(core)
+    hang = Hang(changed, original[1])
+    changed.put(hang.states[-2] + STATE_NEXT, 0)
+    changed.stream.close()
+    ran = subprocess.run([COMMAND, *DEBUG, "--json", core], capture_output=True, text=True,
+                         timeout=60, check=False)
+    report = json.loads(ran.stdout)
+    assert ran.returncode == 2 and report["verdict"]["kind"] == "unknown", report
+    assert any("which threading knows, has no thread state" in problem
+               for problem in report["problems"]), report
+
+
 @pytest.mark.parametrize("pointer", ["null", "another"])
 def test_two_waiters_for_one_lock_are_not_said_to_wait_for_two(hang, tmp_path, pointer):
     """What a damaged Lock leads to contradicts the futex that its waiter is in."""
