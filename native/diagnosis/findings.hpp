@@ -73,7 +73,7 @@ class Findings {
   bool whole_list = true;         ///< false where such a thread may have been there all the while
   bool ran_on = false;            ///< the process runs on, so that it does not hang as a whole
   bool whole_target = true;       ///< false where the target itself is damaged
-  std::string newer;              ///< the same
+  std::string newer;              ///< as Snapshot::newer says
   bool signals_interrupt_waits = false;
 
  private:
