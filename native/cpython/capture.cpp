@@ -180,6 +180,7 @@ class Capture {
           "list of interpreters: it has no thread, though the import lock is held");
     }
     keep_one_state_each();
+    read_own_gils();
     find_mismatch(seen);
     check_main_thread(seen);
     check_left_over();
@@ -226,15 +227,24 @@ class Capture {
   }
 
   /// Which of two states of one thread, both with frames, it entered last. That which has the GIL;
-  /// else that whose frames explain the futex that it waits on; else that of the interpreter that
-  /// is listed last, the main one, which PyGILState_Ensure enters.
-  static bool is_inner(const ThreadFacts& earlier, const ThreadFacts& later) {
+  /// else that which the other's innermost frame has run code in; else that whose frames explain
+  /// the futex that it waits on; else that of the interpreter that is listed last, the main one,
+  /// which PyGILState_Ensure enters.
+  [[nodiscard]] bool is_inner(const ThreadFacts& earlier, const ThreadFacts& later) const {
     if (earlier.has_gil != later.has_gil) return earlier.has_gil;
+    if (enters_another(earlier) != enters_another(later)) return enters_another(later);
     const auto& call = later.system_call;
     const auto explains = [&](const ThreadFacts& facts) {
       return call && *call && facts.wait && (*call)->futex == facts.wait->lock;
     };
     return explains(earlier) && !explains(later);
+  }
+
+  [[nodiscard]] bool enters_another(const ThreadFacts& thread) const {
+    return thread.operation &&
+           std::ranges::any_of(interpreter_.names->interpreter_modules, [&](auto module) {
+             return thread.operation->text.starts_with(module);
+           });
   }
 
   /// Adds the frames of `outer`, and what they show, behind those of `inner`.
@@ -251,7 +261,10 @@ class Capture {
     if (inner.import_lock_evidence.empty()) {
       inner.import_lock_evidence = std::move(outer.import_lock_evidence);
     }
-    if (inner.name.empty()) inner.name = std::move(outer.name);
+    // Lib/threading.py, _DummyThread: what an interpreter calls a thread that another started.
+    if (inner.name.empty() || (inner.name.starts_with("Dummy-") && !outer.name.empty())) {
+      inner.name = std::move(outer.name);
+    }
     inner.has_gil = inner.has_gil || outer.has_gil;
     inner.exiting = inner.exiting || outer.exiting;
     inner.whole = inner.whole && outer.whole;
@@ -312,6 +325,24 @@ class Capture {
     if (problem.empty()) return;
     snapshot_.all_thread_states = false;
     snapshot_.problems.push_back(std::move(problem));
+  }
+
+  /// Who waits for its turn with the GIL of a sub-interpreter, whatever its frames show, and for
+  /// whom.
+  void read_own_gils() {
+    for (auto& thread : snapshot_.threads) {
+      const auto& call = thread.system_call;
+      if (!thread.lwp || !call || !*call || !(*call)->futex) continue;
+      const auto gil = std::ranges::find_if(
+          own_gils_, [&](const OwnGil& each) { return each.lock.spans(*(*call)->futex); });
+      if (gil == own_gils_.end()) continue;
+      thread.wait.reset();
+      thread.native_lock.emplace();
+      thread.native_lock->kind = NativeLock::Kind::gil;
+      thread.native_lock->address = gil->lock.address;
+      const auto* const holder = gil->holder ? matcher_.thread_of(*gil->holder) : nullptr;
+      if (holder != nullptr && holder->lwp != thread.lwp) thread.native_lock->owner = holder->lwp;
+    }
   }
 
   /// C code that joins a thread waits on a word inside that thread.
@@ -404,8 +435,11 @@ class Capture {
     return lock;
   }
 
-  /// Whether a thread that waits on `futex` waits for its turn with the GIL or the import lock.
+  /// Whether a thread that waits on `futex` waits for its turn with a GIL or the import lock.
   [[nodiscard]] bool is_turn(Address futex) const {
+    if (std::ranges::any_of(own_gils_, [&](const auto& gil) { return gil.lock.spans(futex); })) {
+      return true;
+    }
     const auto& gil = snapshot_.gil.lock;
     const auto& lock = snapshot_.import_lock.lock;
     return (gil && gil->spans(futex)) || (lock && lock->spans(futex));
@@ -423,7 +457,12 @@ class Capture {
     worlds_.push_back(interpreter + layout.interpreter_stoptheworld);
     const auto library = library_of(interpreter);
     WaitReader waits(objects_, frames_, library);
-    Readers readers{library, waits, ImportReader(objects_, frames_, waits, library)};
+    auto gil = attempt<std::optional<OwnGil>>("the GIL of an interpreter", [&] {
+      return interpreter_.version->own_gil(objects_, interpreter_, interpreter);
+    });
+    Readers readers{library, waits, ImportReader(objects_, frames_, waits, library),
+                    gil ? *gil : std::nullopt};
+    if (readers.own_gil) own_gils_.push_back(*readers.own_gil);
     for (const auto& [ident, thread] : library.active) known_.insert(ident);
     std::unordered_set<Address> states;
     for (auto state = objects_.pointer(interpreter + layout.interpreter_state.tstate_head);
@@ -497,6 +536,7 @@ class Capture {
     const Library& library;
     WaitReader& waits;
     ImportReader imports;
+    std::optional<OwnGil> own_gil;
   };
 
   void read_thread(Address interpreter, Address state, Readers& readers, std::set<Lwp>& seen) {
@@ -527,7 +567,9 @@ class Capture {
       attached_.insert(*thread.lwp);
     }
     const auto& current = interpreter_.variables.py_thread_state_current;
-    thread.has_gil = current && objects_.pointer(*current) == state;
+    thread.own_gil = readers.own_gil.has_value();
+    thread.has_gil = thread.own_gil ? !left_behind && readers.own_gil->holder == thread.ident
+                                    : current && objects_.pointer(*current) == state;
     std::string problem;
     auto frames = frames_.chain(innermost, frames_left_, problem);
     frames_left_ -= frames.size();
@@ -744,6 +786,7 @@ class Capture {
   std::map<std::pair<Address, int>, Frame> shown_;  ///< by code object and line
   const CaptureOptions& options_;
   Snapshot& snapshot_;
+  std::vector<OwnGil> own_gils_;
   std::set<Lwp> attached_;       ///< of a free-threaded build: threads that run, or are in C code
   std::vector<Address> worlds_;  ///< the same: each _stoptheworld_state
   std::set<std::pair<Lwp, Address>> entered_;  ///< which thread has a state in which interpreter

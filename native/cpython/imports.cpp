@@ -86,7 +86,11 @@ std::optional<Operation> ImportReader::import_in_progress(const std::vector<RawF
   if (outer == 0) return std::nullopt;
   // C code that imports for itself, such as an embedding program's, has no frame.
   const std::size_t inner = outer - 1;
-  const auto name = objects_.text(frames_.argument(frames[inner], 0)).value_or("");
+  // importlib's _handle_fromlist has the module first, and what it calls has the name.
+  std::string name;
+  for (auto i = outer; i-- > 0 && name.empty();) {
+    name = objects_.text(frames_.argument(frames[i], 0)).value_or("");
+  }
   Operation found{Kind::import, "import " + name, inner};
   if (outer == frames.size()) return found;
   found.frame = outer;

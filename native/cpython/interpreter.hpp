@@ -21,6 +21,12 @@ namespace importlock {
 
 struct Interpreter;
 
+/// The GIL of a sub-interpreter which has its own.
+struct OwnGil {
+  LockFacts lock;
+  std::optional<PthreadId> holder;
+};
+
 /// How a version of CPython is read: chosen once, by find_interpreter(), and handed down.
 struct Version {
   std::unique_ptr<Objects> (*objects)(Memory&, const Interpreter&);
@@ -32,6 +38,9 @@ struct Version {
   /// The GIL, and the thread that has it. Both throw FaultError, FormatError.
   LockFacts (*gil_lock)(Objects&, const Interpreter&);
   std::optional<PthreadId> (*gil_holder)(Objects&, const Interpreter&);
+  /// The GIL of the interpreter with that PyInterpreterState; nothing where it has not its own.
+  /// Throws FaultError.
+  std::optional<OwnGil> (*own_gil)(Objects&, const Interpreter&, Address state);
 };
 
 /// The CPython found in a target.

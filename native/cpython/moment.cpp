@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <vector>
+
 #include "base/error.hpp"
 #include "cpython/objects.hpp"
 
@@ -11,13 +14,18 @@ namespace {
 
 constexpr std::size_t most_states = 100'000;
 
-void read_states(Objects& objects, Address head, std::unordered_map<PthreadId, Address>& frames) {
+/// The frames of all threads, and the GILs that interpreters of their own have.
+void read_states(Objects& objects, const Interpreter& interpreter, Address head,
+                 std::unordered_map<PthreadId, Address>& frames, std::vector<LockFacts>& gils) {
   const auto& layout = objects.layout();
   std::unordered_set<Address> seen;
-  for (auto interpreter = objects.pointer(head);
-       !interpreter.is_null() && seen.insert(interpreter).second && seen.size() < most_states;
-       interpreter = objects.pointer(interpreter + layout.interpreter_state.next)) {
-    for (auto state = objects.pointer(interpreter + layout.interpreter_state.tstate_head);
+  for (auto each = objects.pointer(head);
+       !each.is_null() && seen.insert(each).second && seen.size() < most_states;
+       each = objects.pointer(each + layout.interpreter_state.next)) {
+    if (const auto own = interpreter.version->own_gil(objects, interpreter, each)) {
+      gils.push_back(own->lock);
+    }
+    for (auto state = objects.pointer(each + layout.interpreter_state.tstate_head);
          !state.is_null() && seen.insert(state).second && seen.size() < most_states;
          state = objects.pointer(state + layout.thread_state.next)) {
       const auto ident = ident_of(objects, state);
@@ -48,14 +56,16 @@ Moment moment_of(const Target& target, Memory& memory, const Interpreter& interp
   if (lock != 0) {
     moment.import_lock.push_back(static_cast<std::uint32_t>(word(Address{lock})));
   }
-  LockFacts gil;
+  std::vector<LockFacts> gils;
   try {
-    gil = interpreter.version->gil_lock(objects, interpreter);
+    gils.push_back(interpreter.version->gil_lock(objects, interpreter));
   } catch (const Error&) {
     // Then a turn with it counts as a wait.
   }
   try {
-    if (variables.interp_head) read_states(objects, *variables.interp_head, moment.frames);
+    if (variables.interp_head) {
+      read_states(objects, interpreter, *variables.interp_head, moment.frames, gils);
+    }
   } catch (const Error&) {
     // A list that breaks off is what movement() sees, or what capture() reports.
   }
@@ -63,7 +73,9 @@ Moment moment_of(const Target& target, Memory& memory, const Interpreter& interp
     auto& blocked = moment.threads[thread.lwp];
     if (!thread.system_call || !*thread.system_call) continue;
     const auto& call = **thread.system_call;
-    if (!call.futex || !gil.spans(*call.futex)) blocked = call;
+    const bool turn = std::ranges::any_of(
+        gils, [&](const LockFacts& gil) { return call.futex && gil.spans(*call.futex); });
+    if (!turn) blocked = call;
   }
   return moment;
 }

@@ -104,6 +104,8 @@ struct Names {
   std::span<const std::string_view> importers;  ///< whose module-level work is an import
   std::span<const std::string_view> codec_users;  ///< which look a codec up, hence import it
   std::span<const std::string_view> forks;
+  /// Modules that run code in another interpreter, with the dot behind them.
+  std::span<const std::string_view> interpreter_modules;
 };
 
 }  // namespace importlock

@@ -270,7 +270,8 @@ PythonWait WaitReader::condition_wait(const std::vector<RawFrame>& frames) {
     default: break;
   }
   wait.frame = caller(frames, 0);
-  wait.name = receiver(frames[wait.frame], method_of(wait.call));
+  const bool waits_for = outer > 1 && wait.call == "Condition.wait";
+  wait.name = receiver(frames[wait.frame], waits_for ? "wait_for" : method_of(wait.call));
   if (wait.timed) {
     wait.seconds_left = seconds_left(frames[0], timeout);
     find_loop(wait, frames);

@@ -117,7 +117,7 @@ class Judgement {
     if (!found_.all_thread_states || found_.has_parted_threads()) return false;
     if (!found_.unread_thread().empty()) return false;
     const auto main = found_.main_thread();
-    if (!main || !found_.waits(*main) || found_.facts(*main).exiting) return false;
+    if (!main || !found_.waits(*main)) return false;
     const auto graph = found_.graph();
     bool certain = true;
     auto progress = graph.can_progress(TimeOuts::end_the_wait, true, {});
@@ -134,6 +134,12 @@ class Judgement {
     }
     const auto last = path.back();
     if (!graph.nodes()[last].any) return false;
+    if (found_.facts(*main).exiting) {
+      // A program that only serves on by its threads ends so, and what they wait for is a signal's.
+      const auto kind = found_.wait(last).kind;
+      if (kind != WaitKind::lock && kind != WaitKind::rlock) return false;
+      certain = false;
+    }
     if (found_.signals_interrupt_waits) {
       // Programs wait so for a signal, whose handler runs in the main thread and sets the Event.
       if (found_.wait(last).kind == WaitKind::event) return false;
@@ -185,7 +191,7 @@ class Judgement {
       conclude_stalled(lock);
       return true;
     }
-    if (!report_.gil_stuck) return false;
+    if (!report_.gil_stuck) return found_stall_of_own_gil();
     verdict().kind = VerdictKind::stalled;
     verdict().certain = false;
     verdict().lock = "GIL";
@@ -193,6 +199,25 @@ class Judgement {
     add_evidence(wait_sentence(report_.threads.at(*found_.gil_holder)) + ".");
     add_evidence(waiters(report_.gil_waiters.size()) + " for the GIL.");
     verdict().advice = words_.stuck_gil_advice();
+    return true;
+  }
+
+  bool found_stall_of_own_gil() {
+    const auto holder = found_.stuck_in_own_gil();
+    if (!holder) return false;
+    verdict().kind = VerdictKind::stalled;
+    verdict().certain = false;
+    for (Index i = 0; i < report_.threads.size(); ++i) {
+      const auto& lock = found_.facts(i).native_lock;
+      if (!lock || lock->kind != NativeLock::Kind::gil || found_.awaited(i) != holder) continue;
+      verdict().lock = name_of_lock(found_.wait(i));
+      add_evidence(wait_sentence(report_.threads.at(i)) + ".");
+    }
+    verdict().summary = fmt::format(
+        "{} keeps the {} while it {}, so no other code of that can run.",
+        label(found_.facts(*holder)), verdict().lock, waits_clause(found_.wait(*holder)));
+    add_evidence(wait_sentence(report_.threads.at(*holder)) + ".");
+    verdict().advice = words_.advice_to_let_go(*holder, "release the GIL");
     return true;
   }
 
@@ -256,7 +281,8 @@ class Judgement {
     if (report_.problems.empty() || !contradiction.empty()) report_.problems.push_back(doubt);
     // Whatever of a process that runs on could not be read is no hang of all of it.
     if (free && found_.ran_on && contradiction.empty()) return;
-    const bool importing = kind == VerdictKind::importing && !contradiction.empty();
+    const bool importing =
+        kind == VerdictKind::importing && (!contradiction.empty() || !found_.ran_on);
     if (!free && !importing && unread_lock.empty()) return;
     // That nothing hangs rests on all that there is.
     verdict() = {};

@@ -64,6 +64,7 @@ std::string what_of(const NativeLock& lock) {
     case NativeLock::Kind::once: return named("one-time initialisation in C code");
     case NativeLock::Kind::stream: return named("lock of a C stream (FILE)");
     case NativeLock::Kind::attached_thread_state: return "attached thread state";
+    case NativeLock::Kind::gil: return "GIL of a sub-interpreter";
     case NativeLock::Kind::semaphore:
     case NativeLock::Kind::unknown: return named("lock of C code");
   }
@@ -315,8 +316,10 @@ Wait Findings::native_wait(Index i, const NativeLock& lock) const {
   wait.kind = is_mutex(lock.kind) ? WaitKind::mutex : WaitKind::native_lock;
   wait.what = what_of(lock);
   wait.lock = lock.address;
-  // That is asked for a millisecond at a time, for ever.
-  if (lock.kind != NativeLock::Kind::attached_thread_state) {
+  // These are asked for some milliseconds at a time, for ever.
+  const bool asks_again = lock.kind == NativeLock::Kind::attached_thread_state ||
+                          (lock.kind == NativeLock::Kind::gil && lock.owner);
+  if (!asks_again) {
     wait.timed = (*facts.system_call)->timed;
     wait.seconds_left = (*facts.system_call)->time_out;
   }
@@ -667,11 +670,20 @@ void Findings::find_stuck_gil() {
   report.gil_stuck = waits.has_value() && waits->kind != WaitKind::gil;
 }
 
+std::optional<Index> Findings::stuck_in_own_gil() const {
+  for (Index i = 0; i < report.threads.size(); ++i) {
+    const auto& lock = facts(i).native_lock;
+    const auto holder = lock && lock->kind == NativeLock::Kind::gil ? awaited(i) : std::nullopt;
+    if (holder && waits(*holder)) return holder;
+  }
+  return std::nullopt;
+}
+
 WaitGraph Findings::graph() const {
   std::vector<WaitGraph::Node> nodes;
   for (const auto& thread : report.threads) {
     WaitGraph::Node node;
-    node.needs_gil = thread.facts.python;
+    node.needs_gil = thread.facts.python && !thread.facts.own_gil;
     node.idle = thread.facts.housekeeping;
     if (!thread.facts.lwp) {
       node.blocked = true;  // its thread state outlived it

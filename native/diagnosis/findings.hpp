@@ -56,6 +56,8 @@ class Findings {
   [[nodiscard]] std::string unread_list() const;
   /// Whether it is known who holds the GIL, or that nobody does.
   [[nodiscard]] bool knows_gil() const;
+  /// The thread that has the GIL of a sub-interpreter and is blocked while another waits for it.
+  [[nodiscard]] std::optional<Index> stuck_in_own_gil() const;
   /// Whether a thread without an id and a thread state without a thread may be one.
   [[nodiscard]] bool has_parted_threads() const;
   /// Who can end whose wait.

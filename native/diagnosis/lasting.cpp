@@ -28,6 +28,16 @@ bool may_wait_for_gil(const Report& report) {
   if (report.python.free_threaded && std::ranges::any_of(report.threads, joins_what_begins)) {
     return true;
   }
+  const auto keeps_own_gil = [](const ThreadReport& thread) {
+    return thread.facts.own_gil && thread.facts.has_gil && thread.waits_for;
+  };
+  const auto runs_beside = [&](const ThreadReport& thread) {
+    return thread.facts.own_gil && runs(thread);
+  };
+  if (std::ranges::any_of(report.threads, keeps_own_gil) &&
+      std::ranges::any_of(report.threads, runs_beside)) {
+    return true;
+  }
   if (report.gil_state != GilState::held || !report.gil_holder) return false;
   return std::ranges::any_of(report.threads, [&](const ThreadReport& holder) {
     if (holder.facts.lwp != report.gil_holder) return false;

@@ -46,6 +46,7 @@ std::string name_of_lock(const Wait& wait) {
 std::string phrase(const Wait& wait) {
   const auto with_article = [&] {
     if (!wait.name.empty()) return fmt::format("the {} {}", wait.what, wait.name);
+    if (wait.what.starts_with("GIL")) return "the " + wait.what;
     constexpr std::string_view vowels = "aER";  // an RLock
     const bool vowel = !wait.what.empty() && vowels.find(wait.what.front()) != vowels.npos;
     return (vowel ? "an " : "a ") + wait.what;

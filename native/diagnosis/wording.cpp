@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "diagnosis/phrases.hpp"
 
@@ -179,16 +181,20 @@ std::string Wording::advice(const Cycle& cycle) const {
                : fmt::format("Take that lock once only{}, or make it a recursive one.", at);
   }
   const bool locks = std::ranges::all_of(cycle, is_lock);
-  std::string places;
+  std::vector<std::string> each;
   for (const auto i : cycle) {
-    places += places.empty() ? "" : locks ? "; " : ", ";
+    std::string places;
     for (const auto& held : found_.facts(i).held) {
       if (locks && wanted(held)) places += place(held.file, held.line) + " then ";
     }
     places += own_place_of(found_.facts(i), found_.wait(i).frame);
+    // Threads that are alike stand at the same lines.
+    if (std::ranges::find(each, places) == each.end()) each.push_back(std::move(places));
   }
+  const auto places = fmt::format("{}", fmt::join(each, locks ? "; " : ", "));
   return locks ? fmt::format("Take these locks in one order everywhere ({}).", places)
-               : fmt::format("Break the circle of waits at one of {}.", places);
+               : fmt::format("Break the circle of waits at {}{}.", each.size() > 1 ? "one of " : "",
+                             places);
 }
 
 std::string Wording::stuck_gil_clause() const {

@@ -42,6 +42,8 @@ class Wording {
   [[nodiscard]] std::string stuck_gil_clause() const;
   /// What to change against it.
   [[nodiscard]] std::string stuck_gil_advice() const;
+  /// What the C code of a thread is to do that keeps what others need while it waits.
+  [[nodiscard]] std::string advice_to_let_go(Index holder, std::string_view how) const;
   /// Where the thread `starter` started thread `i`; null where that is not seen.
   [[nodiscard]] const ThreadStart* start_of(Index i, Index starter) const;
   /// The module whose import goes on in thread `i`; "the module" where that is not seen.
@@ -54,8 +56,6 @@ class Wording {
   [[nodiscard]] std::string hold_sentence(const Contended& lock) const;
 
  private:
-  /// What the C code of a thread is to do that keeps what others need while it waits.
-  [[nodiscard]] std::string advice_to_let_go(Index holder, std::string_view how) const;
   /// Whether some thread waits for that lock.
   [[nodiscard]] bool wanted(const HeldLock& held) const;
   /// "the RLock self.lock that B (LWP 2) holds", "the end of B (LWP 2)"

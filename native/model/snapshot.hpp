@@ -62,9 +62,9 @@ struct ImportLockFacts {
 /// interpreter_lock of Python/ceval.c and _PyThreadState_Current of Python/pystate.c (2.7); struct
 /// _gil_runtime_state of Include/internal (3.x), where `lock` spans its condition variable.
 struct GilFacts {
-  bool none = false;  ///< a free-threaded build that runs without; its lock is null
   Known<LockFacts> lock;
   Known<std::optional<PthreadId>> holder;  ///< thread of the thread state that holds it
+  bool none = false;  ///< a free-threaded build that runs without; its lock is null
 };
 
 /// The lock of one module, a `_ModuleLock` of Lib/importlib/_bootstrap.py (3.3 and later).
@@ -197,6 +197,7 @@ struct NativeLock {
     /// What a thread keeps while it runs Python or C code that does not let go of it, in a
     /// free-threaded build, and what another waits for that stops them all for a moment.
     attached_thread_state,
+    gil,  ///< that of a sub-interpreter which has its own (3.12 and later)
   };
   Kind kind = Kind::unknown;
   Address address;     ///< of the whole lock; of an unknown one the futex
@@ -231,6 +232,7 @@ struct ThreadFacts {
   std::string call_object;  ///< what that call works on: the path of its file, "process 4243"
   int states = 1;           ///< in how many interpreters it has a PyThreadState
   bool has_gil = false;     ///< its thread state is the one that runs Python code
+  bool own_gil = false;     ///< it runs in a sub-interpreter that has its own GIL
   bool exiting = false;     ///< waits at the end of the program for threads that are no daemons
 };
 

@@ -88,6 +88,7 @@ const Names python27_names{
     .importers = importers,
     .codec_users = codec_users,
     .forks = forks,
+    .interpreter_modules = {},
 };
 
 }  // namespace importlock

@@ -75,6 +75,9 @@ constexpr std::array<std::string_view, 7> codec_users{
     "_codecs.encode", "_codecs.decode", "_socket.getaddrinfo"};
 constexpr std::array<std::string_view, 3> forks{"posix.fork", "posix.forkpty", "posix.fork1"};
 
+constexpr std::array<std::string_view, 2> interpreter_modules{"_interpreters.",
+                                                              "_xxsubinterpreters."};
+
 constexpr Names names_of_3{
     .import_locking = ImportLocking::module,
     .places = places,
@@ -98,6 +101,7 @@ constexpr Names names_of_3{
     .importers = importers,
     .codec_users = codec_users,
     .forks = forks,
+    .interpreter_modules = interpreter_modules,
 };
 
 /// Lib/threading.py of 3.13: a thread's end is told by its handle.

@@ -59,6 +59,7 @@ constexpr Version version{
     .has_gil = [](Objects&, const Interpreter&) { return true; },
     .gil_lock = gil_lock,
     .gil_holder = gil_holder,
+    .own_gil = [](Objects&, const Interpreter&, Address) { return std::optional<OwnGil>(); },
 };
 
 }  // namespace

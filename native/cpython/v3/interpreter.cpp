@@ -129,9 +129,8 @@ bool has_gil(Objects& objects, const Interpreter& interpreter) {
   return objects.memory().value<std::int32_t>(gil + *enabled) != 0;
 }
 
-LockFacts gil_lock(Objects& objects, const Interpreter& interpreter) {
+LockFacts lock_of_gil(Objects& objects, Address gil) {
   const auto& at = objects.layout().gil;
-  const auto gil = require(interpreter.variables.interpreter_lock);
   LockFacts facts;
   facts.address = gil + at.cond;
   facts.size = at.cond_size;
@@ -140,13 +139,29 @@ LockFacts gil_lock(Objects& objects, const Interpreter& interpreter) {
   return facts;
 }
 
-std::optional<PthreadId> gil_holder(Objects& objects, const Interpreter& interpreter) {
+std::optional<PthreadId> holder_of_gil(Objects& objects, Address gil) {
   const auto& at = objects.layout().gil;
-  const auto gil = require(interpreter.variables.interpreter_lock);
   if (objects.memory().value<std::int32_t>(gil + at.locked) != 1) return std::nullopt;
   // last_holder names the last one even where nobody has it.
   const auto state = objects.pointer(gil + at.last_holder);
   return state.is_null() ? std::nullopt : std::optional(ident_of(objects, state));
+}
+
+LockFacts gil_lock(Objects& objects, const Interpreter& interpreter) {
+  return lock_of_gil(objects, require(interpreter.variables.interpreter_lock));
+}
+
+std::optional<PthreadId> gil_holder(Objects& objects, const Interpreter& interpreter) {
+  return holder_of_gil(objects, require(interpreter.variables.interpreter_lock));
+}
+
+std::optional<OwnGil> own_gil(Objects& objects, const Interpreter& interpreter, Address state) {
+  const auto at = objects.layout().runtime.interpreter_gil;
+  if (at == 0) return std::nullopt;
+  const auto gil = objects.pointer(state + at);
+  const auto& shared = interpreter.variables.interpreter_lock;
+  if (gil.is_null() || !shared || gil == *shared) return std::nullopt;
+  return OwnGil{lock_of_gil(objects, gil), holder_of_gil(objects, gil)};
 }
 
 std::unique_ptr<Objects> objects_of(Memory& memory, const Interpreter& interpreter) {
@@ -170,6 +185,7 @@ constexpr Version version{
     .has_gil = has_gil,
     .gil_lock = gil_lock,
     .gil_holder = gil_holder,
+    .own_gil = own_gil,
 };
 
 /// The GIL of 3.6: static variables of Python/ceval_gil.h. Who has it is the thread state that
@@ -197,6 +213,7 @@ constexpr Version version_without_runtime{
     .has_gil = has_gil,
     .gil_lock = static_gil_lock,
     .gil_holder = static_gil_holder,
+    .own_gil = own_gil,
 };
 
 /// Where the variables are: in _PyRuntime, in the main interpreter, or up to 3.11 in import.c; of
