@@ -109,7 +109,7 @@ def pyenv(version: str, *, strip: bool = False) -> Callable[[pathlib.Path], Prog
 
 # Since 2.42 glibc guards a thread's stack by pages that no mapping of its own shows, and gcore of
 # gdb 13 gives up a mapping of which it cannot read the beginning.
-WITHOUT_STACKS = ("3.14",)
+WITHOUT_STACKS = ("3.14", "3.15")
 GCORES = ("gdb, gcore", "command, gcore")
 
 
