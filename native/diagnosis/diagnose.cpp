@@ -214,7 +214,7 @@ class Judgement {
       add_evidence(wait_sentence(report_.threads.at(i)) + ".");
     }
     verdict().summary = fmt::format(
-        "{} keeps the {} while it {}, so no other code of that can run.",
+        "{} keeps the {} while it {}, so no other code of that interpreter can run.",
         label(found_.facts(*holder)), verdict().lock, waits_clause(found_.wait(*holder)));
     add_evidence(wait_sentence(report_.threads.at(*holder)) + ".");
     verdict().advice = words_.advice_to_let_go(*holder, "release the GIL");
